@@ -1,0 +1,27 @@
+"""A language and compiler for Mixture-of-Experts architectures.
+
+Names resolve on first use, so `import moedsl` is instant and needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from moedsl.version import __version__
+
+_PUBLIC = {
+    "check": "moedsl.check.run",
+    "cost": "moedsl.check.cost",
+    "format": "moedsl.syntax.format",
+    "compile": "moedsl.runtime.compile",
+    "Diagnostic": "moedsl.diagnostics",
+}
+
+__all__ = ["Diagnostic", "__version__", "check", "compile", "cost", "format"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module `moedsl` has no attribute `{name}`")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -1,0 +1,1 @@
+"""From syntax to a validated graph, or to diagnostics."""

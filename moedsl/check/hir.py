@@ -1,0 +1,117 @@
+"""A model after names, presets, `extends`, `let`, `when`, stacks and `at` are resolved, before ops are bound.
+
+`evaluate` makes this tree from syntax; `build` binds its blocks to ops and wires them into a graph. Values are plain
+Python: int, float, bool, str, None, tuples, and the four types below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from moedsl.ir.graph import Move
+from moedsl.ir.sourcemap import Origin
+from moedsl.source import Span
+from moedsl.syntax import ast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """A bare name that is no variable: an enum's value (`relu`) or a slot (`embed`)."""
+
+    text: str
+    span: Span = field(compare=False, repr=False)
+    scope: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Variables that were in scope, to offer the closest when the field wanted a number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bytes:
+    """A number of bytes (`48MiB`): never equal to a count, so comparing the two is a type error."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """`start..stop`, half open; an end of None means to the last."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A component as a value: `normal(std = 0.02)`, `ties { density = 0.2 }`."""
+
+    keyword: str
+    settings: Mapping[str, Setting]
+    arguments: tuple[Setting, ...] = ()
+    """Unnamed ones, in order."""
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A field's value and its life."""
+
+    value: object
+    span: Span = field(compare=False, repr=False)
+    """The value's text."""
+    name_span: Span = field(compare=False, repr=False)
+    """The field's name."""
+    origins: tuple[Origin, ...] = field(default=(), compare=False, repr=False)
+    """Everything that set it, first to last; the last one is this value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One block with everything resolved: `moe`, `router topk`, `layer sparse` as layer 3."""
+
+    slot: str
+    """`model`, `stack`, `layer`, `moe`, `router`, …"""
+    keyword: str | None = None
+    """The op's keyword; none for blocks that hold slots."""
+    name: str | None = None
+    """What the user called it: a model's, stack's or layer template's name."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    children: tuple[Block, ...] = ()
+    """In the order written; a stack's children are its layers, expanded."""
+    span: Span = field(compare=False, repr=False)
+    """The slot's name."""
+    keyword_span: Span | None = field(default=None, compare=False, repr=False)
+    removed: Span | None = field(default=None, compare=False, repr=False)
+    """Set where `slot = none` took it away; such a block is left out of `children`."""
+    doc: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """An `assert` that waits for the graph, because static functions count it."""
+
+    test: ast.Value
+    evaluate: Callable[[Mapping[str, Callable[..., object]]], object] = field(compare=False, repr=False)
+    """Evaluates the test in its own scope with these static functions added."""
+    message: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A recipe and the model it trains."""
+
+    name: str
+    model: str | None
+    block: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model ready to be built."""
+
+    name: str
+    block: Block
+    assertions: tuple[Assertion, ...] = ()
+    moved: tuple[Move, ...] = ()
+    span: Span = field(compare=False, repr=False)
+    doc: str = field(default="", compare=False)

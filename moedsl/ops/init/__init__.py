@@ -1,0 +1,1 @@
+"""Initialisations: values such as `normal(std = 0.02)`."""

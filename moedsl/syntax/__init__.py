@@ -1,0 +1,1 @@
+"""The language: grammar, syntax tree, parser. Nothing here knows a component by name."""
