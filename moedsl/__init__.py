@@ -11,8 +11,8 @@ from typing import Any
 from moedsl.version import __version__
 
 _PUBLIC = {
-    "check": "moedsl.check.run",
-    "cost": "moedsl.check.cost",
+    "check": "moedsl.checker.run",
+    "cost": "moedsl.checker.cost",
     "format": "moedsl.syntax.format",
     "compile": "moedsl.runtime.compile",
     "Diagnostic": "moedsl.diagnostics",

@@ -150,7 +150,7 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A model, validated. Build it through `moedsl.check`, change it through passes."""
+    """A model, validated. Build it through `moedsl.checker`, change it through passes."""
 
     name: str
     nodes: Mapping[str, Node]
