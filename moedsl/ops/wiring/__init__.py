@@ -1,1 +1,1 @@
-"""Ops of this kind, one file each; `moedsl/ops/kinds.py` says what they take and return."""
+"""Plumbing between ops: additions, reshapes, zero states. The builder adds it; nobody writes it."""
