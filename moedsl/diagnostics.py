@@ -86,15 +86,20 @@ class Report:
         path: str | None = None,
     ) -> None:
         """Note one finding; the same code at the same place with the same words is kept once."""
-        key = (code, span and (id(span.file), span.start, span.end), message)
-        if key in self._seen or len(self.diagnostics) >= self.limit:
-            return
-        self._seen.add(key)
-        self.diagnostics.append(
+        self.keep(
             Diagnostic(
                 code=code, message=message, span=span, labels=labels, help=help, note=note, fixes=fixes, path=path
             )
         )
+
+    def keep(self, diagnostic: Diagnostic) -> None:
+        """Note a finding made elsewhere."""
+        span = diagnostic.span
+        key = (diagnostic.code, span and (id(span.file), span.start, span.end), diagnostic.message)
+        if key in self._seen or len(self.diagnostics) >= self.limit:
+            return
+        self._seen.add(key)
+        self.diagnostics.append(diagnostic)
 
     @property
     def has_errors(self) -> bool:

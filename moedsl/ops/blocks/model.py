@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from moedsl.ops.base import field
+from moedsl.ops.base import Sizes, field
 from moedsl.ops.blocks._slots import BlockOp, Slot
 from moedsl.ops.registry import register
 
@@ -24,3 +24,6 @@ class ModelBlock(BlockOp):
         "norm": Slot(kind="norm"),
         "head": Slot(kind="head"),
     }
+
+    def sizes(self, given: Sizes) -> dict[str, int]:
+        return {"d_model": self.d_model}

@@ -1,0 +1,114 @@
+"""The front door of the checker: a spec in, graphs and diagnostics out. Never raises for a user's mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moedsl.checker import hir
+from moedsl.checker.bind import Binder
+from moedsl.checker.build import build
+from moedsl.checker.evaluate import evaluate
+from moedsl.checker.loader import Loader
+from moedsl.checker.recipe import BoundRecipe, bind_recipe
+from moedsl.checker.statics import check_assertion
+from moedsl.diagnostics import Diagnostic, Report
+from moedsl.ir.graph import Graph
+from moedsl.ir.verify import assert_valid
+from moedsl.syntax import ast
+
+MAX_SOURCE_NAME = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a check found."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    """Every model that is free of errors, by name, in the order written."""
+    recipes: Mapping[str, BoundRecipe] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings may be."""
+        return all(d.severity != "error" for d in self.diagnostics)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The only model, or the last one of several; none when there is none without errors."""
+        return next(reversed(self.graphs.values()), None)
+
+
+def check(
+    source: str | Path,
+    *,
+    model: str | None = None,
+    params: Mapping[str, object] | None = None,
+    overrides: Sequence[str] = (),
+    path: str | None = None,
+) -> CheckResult:
+    """Check a spec.
+
+    Args:
+        source: The path of a `.moe` file, perhaps `FILE::MODEL`, or the text of one (anything with a line break or brace).
+        model: Check only this model; all of them when left out.
+        params: Values for the model's parameters; they go to `model`, or to every model that has them.
+        overrides: Settings such as `decoder.layers.3.moe.router.top_k=1`, applied last.
+        path: The name to show for a text in messages.
+    """
+    report = Report()
+    if isinstance(source, str) and not _is_text(source):
+        name, _, wanted = source.partition("::")
+        source, model = Path(name), model or wanted or None
+    loader = Loader.for_text(source, path or "<text>", report) if isinstance(source, str) else Loader.for_path(source, report)
+    file = loader.main()
+    if file is None:
+        return CheckResult(diagnostics=tuple(report))
+    evaluated = evaluate(
+        file, loader, report, model=model, params=params or {}, overrides=_parse_overrides(overrides, report)
+    )
+    binder = Binder(report=report)
+    graphs = {m.name: g for m in evaluated.models if (g := _graph(m, binder, report)) is not None}
+    recipes = {r.name: b for r in evaluated.recipes if (b := bind_recipe(r, binder)) is not None}
+    return CheckResult(diagnostics=_ordered(report), graphs=graphs, recipes=recipes)
+
+
+def _is_text(source: str) -> bool:
+    return "\n" in source or "{" in source or len(source) > MAX_SOURCE_NAME
+
+
+def _graph(model: hir.Model, binder: Binder, report: Report) -> Graph | None:
+    """The model's graph, when neither binding nor building nor an assertion adds an error."""
+    mine = Report()
+    bound = Binder(report=mine).bind(model.block)
+    graph = build(model, bound, mine) if bound is not None else None
+    if graph is not None and not mine.has_errors:
+        assert_valid(graph)
+        for assertion in model.assertions:
+            check_assertion(assertion, graph, mine)
+    for diagnostic in mine:
+        report.keep(diagnostic)
+    return graph if graph is not None and not mine.has_errors else None
+
+
+def _parse_overrides(overrides: Sequence[str], report: Report) -> list[ast.Assign]:
+    from moedsl.source import SourceFile
+    from moedsl.syntax.parser import parse
+
+    statements: list[ast.Assign] = []
+    for text in overrides:
+        file = parse(SourceFile(path="--set", text=text), report)
+        statements += [s for s in file.items if isinstance(s, ast.Assign)]
+    return statements
+
+
+def _ordered(report: Report) -> tuple[Diagnostic, ...]:
+    """By file in order of appearance, then by place."""
+    files: dict[int, int] = {}
+    for d in report:
+        files.setdefault(id(d.span.file) if d.span else 0, len(files))
+    return tuple(
+        sorted(report, key=lambda d: (files[id(d.span.file) if d.span else 0], d.span.start if d.span else -1))
+    )
