@@ -5,9 +5,10 @@ A recipe never touches the model: it has its own digest, and compiling or diffin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
-from moedsl.ops.base import field
+from moedsl.ops.base import Problem, Sizes, field
 from moedsl.ops.blocks._slots import BlockOp, Slot
 from moedsl.ops.registry import register
 
@@ -26,15 +27,17 @@ class RecipeBlock(BlockOp):
         "float32", effect="training", description="bfloat16 runs under autocast with float32 weights."
     )
     compile: Literal["auto", "on", "off"] = field(
-        "auto", effect="execution", description="Whether layers run through torch.compile; auto where it pays."
+        "auto", effect="execution", description="Whether layers run through torch.compile; auto does so on a GPU."
     )
     recompute: bool = field(False, effect="execution", description="Recompute each layer's activations in backward.")
     carry_cache: bool = field(
         False, effect="training", description="Keep caches from one block to the next (segment recurrence)."
     )
+    log_every: int = field(10, ge=1, effect="execution", unit="steps", description="Write metrics this often.")
     eval_every: int = field(100, ge=1, effect="execution", unit="steps", description="Evaluate this often.")
-    eval_blocks: int = field(16, ge=1, effect="execution", description="Blocks per evaluation.")
+    eval_blocks: int = field(64, ge=1, effect="execution", description="Held-out blocks per evaluation.")
     save_every: int = field(100, ge=1, effect="execution", unit="steps", description="Save a checkpoint this often.")
+    keep: int = field(2, ge=1, effect="execution", unit="checkpoints", description="How many checkpoints are kept.")
 
     slots: ClassVar[dict[str, Slot]] = {
         "data": Slot(kind="data", required=True),
@@ -42,3 +45,30 @@ class RecipeBlock(BlockOp):
         "optimizer": Slot(kind="optimizer", default="adamw"),
         "schedule": Slot(kind="schedule", default="constant"),
     }
+    rejects: ClassVar = (({"batch_size": 10, "accumulate": 4}, {"vocab_size": 256}, "E1010"),)
+
+    def problems(self, sizes: Sizes) -> Iterable[Problem]:
+        """What the recipe's own numbers refuse, given the sizes of the model it trains."""
+        if self.batch_size % self.accumulate:
+            yield Problem(
+                code="E1010",
+                message=f"`batch_size = {self.batch_size}` does not split into `accumulate = {self.accumulate}` parts",
+                field="accumulate",
+                help="make `batch_size` a multiple of `accumulate`",
+                other="batch_size",
+            )
+        if "vocab_size" not in sizes:
+            yield Problem(
+                code="E1008",
+                message="a recipe trains language models, and this model reads or writes no tokens",
+                help="give the model `embed token { … }` and `head lm { … }`",
+            )
+        longest = sizes.get("max_positions")
+        if longest is not None and not self.carry_cache and self.block_size > longest:
+            yield Problem(
+                code="E1009",
+                message=f"`block_size = {self.block_size}` is longer than the model's {longest} positions",
+                field="block_size",
+                help=f"lower `block_size` to {longest}, or raise `max_positions`",
+                other="max_positions",
+            )
