@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from moedsl.checker import hir
 from moedsl.checker.bind import Binder, Bound
+from moedsl.diagnostics import Report
 from moedsl.ops.base import Op
 from moedsl.ops.blocks.recipe import RecipeBlock
 from moedsl.source import Span
@@ -34,9 +35,9 @@ class BoundRecipe:
         return setting.span if setting else block.keyword_span or block.span
 
 
-def bind_recipe(recipe: hir.Recipe, binder: Binder) -> BoundRecipe | None:
+def bind_recipe(recipe: hir.Recipe, report: Report) -> BoundRecipe | None:
     """The recipe with its slots bound, or none when something in it is wrong."""
-    bound = binder.bind(recipe.block)
+    bound = Binder(report=report).bind(recipe.block)
     if bound is None:
         return None
     parts = {name: bound.slot(name) for name in ("data", "tokenizer", "optimizer", "schedule")}

@@ -62,16 +62,19 @@ def check(
     if isinstance(source, str) and not _is_text(source):
         name, _, wanted = source.partition("::")
         source, model = Path(name), model or wanted or None
-    loader = Loader.for_text(source, path or "<text>", report) if isinstance(source, str) else Loader.for_path(source, report)
+    loader = (
+        Loader.for_text(source, path or "<text>", report)
+        if isinstance(source, str)
+        else Loader.for_path(source, report)
+    )
     file = loader.main()
     if file is None:
         return CheckResult(diagnostics=tuple(report))
     evaluated = evaluate(
         file, loader, report, model=model, params=params or {}, overrides=_parse_overrides(overrides, report)
     )
-    binder = Binder(report=report)
-    graphs = {m.name: g for m in evaluated.models if (g := _graph(m, binder, report)) is not None}
-    recipes = {r.name: b for r in evaluated.recipes if (b := bind_recipe(r, binder)) is not None}
+    graphs = {m.name: g for m in evaluated.models if (g := _graph(m, report)) is not None}
+    recipes = {r.name: b for r in evaluated.recipes if (b := bind_recipe(r, report)) is not None}
     return CheckResult(diagnostics=_ordered(report), graphs=graphs, recipes=recipes)
 
 
@@ -79,7 +82,7 @@ def _is_text(source: str) -> bool:
     return "\n" in source or "{" in source or len(source) > MAX_SOURCE_NAME
 
 
-def _graph(model: hir.Model, binder: Binder, report: Report) -> Graph | None:
+def _graph(model: hir.Model, report: Report) -> Graph | None:
     """The model's graph, when neither binding nor building nor an assertion adds an error."""
     mine = Report()
     bound = Binder(report=mine).bind(model.block)
