@@ -169,7 +169,7 @@ class _Builder:
         """What router and experts see: some momenta look ahead along the velocity."""
         if momentum is None or not getattr(momentum.op, "shifts_input", False):
             return x
-        carried = self.carries.read(momentum, self.place.sizes, f"{name}.momentum")
+        carried = self.carries.read(momentum, f"{name}.momentum")
         return self.place.call(f"{name}.lookahead", momentum, "lookahead", Use(value=x), *carried, shape=STREAM)
 
     def _side_outputs(self, name: str, moe: Bound, routing: Value, sizes: Mapping[str, int]) -> None:

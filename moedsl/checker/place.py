@@ -62,12 +62,12 @@ class Placer:
         uses = tuple(Use(value=v) for v in inputs)
         if "positions" in bound.op.uses:
             uses += (Use(value=Value(node="positions"), keyword="positions_S"),)
-        uses += carries.read(bound, known, name) if carries else ()
+        uses += carries.read(bound, name) if carries else ()
         node = Node(
             name=name,
             op=bound.op,
             inputs=uses,
-            writes=carries.write(bound, name, known) if carries else (),
+            writes=carries.write(bound, name) if carries else (),
             shape=shape,
             region=self.region,
             sizes=tuple(sorted(known.items())),

@@ -38,7 +38,7 @@ class CheckResult:
     @property
     def graph(self) -> Graph | None:
         """The only model, or the last one of several; none when there is none without errors."""
-        return next(reversed(self.graphs.values()), None)
+        return next(iter(list(self.graphs.values())[-1:]), None)
 
 
 def check(
@@ -52,7 +52,7 @@ def check(
     """Check a spec.
 
     Args:
-        source: The path of a `.moe` file, perhaps `FILE::MODEL`, or the text of one (anything with a line break or brace).
+        source: The path of a `.moe` file, perhaps `FILE::MODEL`, or a text (anything with a line break or brace).
         model: Check only this model; all of them when left out.
         params: Values for the model's parameters; they go to `model`, or to every model that has them.
         overrides: Settings such as `decoder.layers.3.moe.router.top_k=1`, applied last.
