@@ -1,7 +1,7 @@
 """A model after names, presets, `extends`, `let`, `when`, stacks and `at` are resolved, before ops are bound.
 
 `evaluate` makes this tree from syntax; `build` binds its blocks to ops and wires them into a graph. Values are plain
-Python: int, float, bool, str, None, tuples, and the four types below.
+Python: int, float, bool, str, None, tuples, and the types below.
 """
 
 from __future__ import annotations
@@ -33,8 +33,23 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """A time (`250ms`), for fields that are counted in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """Stands for a value that is wrong and already reported: whoever meets it stays silent."""
+
+
+POISON = Poison()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """`start..stop`, half open; an end of None means to the last."""
+    """`start..stop`, half open."""
 
     start: int
     stop: int
@@ -62,6 +77,8 @@ class Setting:
     """The field's name."""
     origins: tuple[Origin, ...] = field(default=(), compare=False, repr=False)
     """Everything that set it, first to last; the last one is this value."""
+    note: str = field(default="", compare=False)
+    """How a fraction came about (`352 / 3 is not whole`), for whoever wanted a whole number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +100,8 @@ class Block:
     removed: Span | None = field(default=None, compare=False, repr=False)
     """Set where `slot = none` took it away; such a block is left out of `children`."""
     doc: str = field(default="", compare=False)
+    poisoned: bool = field(default=False, compare=False)
+    """Something in it was wrong, is reported and left out: do not complain about what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +110,14 @@ class Assertion:
 
     test: ast.Value
     evaluate: Callable[[Mapping[str, Callable[..., object]]], object] = field(compare=False, repr=False)
-    """Evaluates the test in its own scope with these static functions added."""
+    """Evaluates the test in its own scope with these static functions added; `POISON` where it reports an error.
+
+    Under the name `of_model` it wants a function from another `Model` to that model's static functions.
+    """
     message: str | None
     span: Span = field(compare=False, repr=False)
+    needs_graph: bool = True
+    """False where the test counts nothing, so that it can be decided before anything is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
