@@ -138,7 +138,7 @@ class Op(BaseModel):
     paper: ClassVar[str] = ""
     """Where the mathematics stands: authors, year, section or equation, arXiv number."""
     uses: ClassVar[frozenset[str]] = frozenset()
-    """Context that `forward` takes by keyword: `positions` ([S] int) and `cache` (see `caches`)."""
+    """Context that `forward` takes by keyword: `positions` (as `positions_S`, [S] int) and `cache` (see `caches`)."""
     inline: ClassVar[bool] = False
     """Whether lowering writes the op's own tensor calls into the graph instead of one call of a module; for wiring."""
     numerics_version: ClassVar[int] = 1

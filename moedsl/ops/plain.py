@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 Vector = Sequence[float]
+
+Activation = Literal["relu", "silu", "gelu", "gelu_tanh"]
+"""`gelu` is exact (erf); `gelu_tanh` is its usual approximation."""
 
 
 def dot(a: Vector, b: Vector) -> float:
@@ -28,6 +32,28 @@ def matvec(matrix: Sequence[Vector], vector: Vector) -> list[float]:
     return [dot(row, vector) for row in matrix]
 
 
+def affine(matrix: Sequence[Vector], vector: Vector, bias: Vector | None) -> list[float]:
+    """A linear layer: `W x + b`, or `W x` without a bias."""
+    product = matvec(matrix, vector)
+    return product if bias is None else add(product, bias)
+
+
+def weighted_sum(weights: Vector, vectors: Sequence[Vector]) -> list[float]:
+    """The sum of vectors, each times its weight."""
+    return [dot(weights, entries) for entries in zip(*vectors, strict=True)]
+
+
+def slices(vector: Vector, size: int) -> list[Vector]:
+    """Consecutive parts of that size: the heads of a projection."""
+    return [vector[i : i + size] for i in range(0, len(vector), size)]
+
+
+def rms_norm(vector: Vector, weight: Vector, eps: float) -> list[float]:
+    """Divided by the root of the mean square, times the weight."""
+    size = math.sqrt(sum(x * x for x in vector) / len(vector) + eps)
+    return [x / size * w for x, w in zip(vector, weight, strict=True)]
+
+
 def softmax(logits: Vector) -> list[float]:
     """Exponentials that sum to 1."""
     top = max(logits)
@@ -46,7 +72,7 @@ def largest(values: Vector, count: int) -> list[int]:
 
 
 def activation(name: str, x: float) -> float:
-    """The activations of `ops/activations.py`, by the same names."""
+    """The activations of `ops/numerics.py`, by the same names."""
     if name == "relu":
         return max(x, 0.0)
     if name == "silu":

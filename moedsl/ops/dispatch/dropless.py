@@ -1,0 +1,41 @@
+"""Dispatch without a limit: every assignment is computed.
+
+Paper: Gale et al. 2022, MegaBlocks, section 3 (arXiv 2211.15841). Axes: T tokens, K top_k, R = T*K rows, E experts.
+
+    x_RD = tokens of all assignments, sorted by expert;  u_t = sum over k of weights[t, k] * y[row of (t, k)]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moedsl.lazy import torch
+from moedsl.ops.base import Op
+from moedsl.ops.dispatch._shared import Expert, gather_rows, mixture
+from moedsl.ops.records import Routing, Slots
+from moedsl.ops.registry import register
+
+
+@register("dispatch", "dropless")
+class Dropless(Op):
+    """Sorts assignments by expert, so that each expert works on one run of rows of any length."""
+
+    paper = "Gale et al. 2022, section 3, arXiv 2211.15841"
+
+    def forward(self, p: Any, x_TD: Any, routing: Routing) -> Slots:
+        top_k, num_experts = routing.experts_TK.shape[-1], routing.logits_TE.shape[-1]
+        sorted_R, order_R = routing.experts_TK.flatten().sort(stable=True)
+        experts_E = torch.arange(num_experts, device=x_TD.device)
+        ends_E = torch.searchsorted(sorted_R, experts_E, right=True).to(torch.int32)
+        row_TK = order_R.argsort().view_as(routing.experts_TK)
+        return Slots(x_TD.index_select(0, order_R // top_k), ends_E, row_TK, None)
+
+    def combine(self, p: Any, y_RD: Any, slots: Slots, routing: Routing, x_TD: Any) -> Any:
+        """Each token's weighted sum, its experts in order of rank: the same on every run."""
+        return (gather_rows(y_RD, slots.row_TK) * routing.weights_TK[..., None]).sum(1)
+
+    def reference(
+        self, p: dict[str, Any], x_TD: list[Any], experts_TK: list[Any], weights_TK: list[Any], expert: Expert
+    ) -> list[Any]:
+        """The mixture, one token at a time."""
+        return [mixture(*token, expert) for token in zip(x_TD, experts_TK, weights_TK, strict=True)]

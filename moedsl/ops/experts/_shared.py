@@ -1,0 +1,22 @@
+"""What all banks of experts share: one linear layer per expert, on either layout of slots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moedsl.lazy import torch
+from moedsl.ops.numerics import grouped_linear
+
+
+def expert_linear(x: Any, weight_EFD: Any, bias_EF: Any, ends_E: Any) -> Any:
+    """Each expert's layer on its own rows: sorted rows `x_RD`, or a padded grid `x_ECD` where `ends_E` is none."""
+    if ends_E is None:
+        y_ECF = torch.bmm(x, weight_EFD.transpose(1, 2))
+        return y_ECF if bias_EF is None else y_ECF + bias_EF[:, None].to(y_ECF.dtype)
+    y_RF = grouped_linear(x, weight_EFD, ends_E)
+    return y_RF if bias_EF is None else y_RF + bias_EF.to(y_RF.dtype).index_select(0, _expert_of_rows(x, ends_E))
+
+
+def _expert_of_rows(x_RD: Any, ends_E: Any) -> Any:
+    rows_R = torch.arange(x_RD.shape[0], device=ends_E.device, dtype=ends_E.dtype)
+    return torch.searchsorted(ends_E, rows_R, right=True)
