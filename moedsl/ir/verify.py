@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from moedsl.ir.graph import Graph, Node, ParamSpec, Use, Value
+from moedsl.ir.needed import needed
 from moedsl.ops.base import Carry
 from moedsl.types import Shape
 
@@ -39,15 +40,6 @@ def assert_valid(graph: Graph, *, where: str = "") -> None:
     """Stop when a graph is not valid: a mistake of ours, never of the user's."""
     violations = verify(graph)
     assert not violations, "\n  ".join((f"the graph `{graph.name}` is not valid {where}".rstrip() + ":", *violations))
-
-
-def needed(graph: Graph, roles: tuple[str, ...] = ("result",)) -> frozenset[str]:
-    """The inputs and nodes that outputs of these roles depend on."""
-    found = {o.value.node for o in graph.outputs if o.role in roles}
-    for node in reversed(tuple(graph)):
-        if node.name in found:
-            found.update(use.value.node for use in node.inputs)
-    return frozenset(found)
 
 
 def _names(graph: Graph) -> Iterator[str]:
@@ -195,7 +187,7 @@ def _causality(graph: Graph) -> Iterator[str]:
     causal = {stack for stack, is_causal in graph.causal if is_causal}
     stacks = {region.name: region.stack for region in graph.regions}
     suspects = [n for n in graph if stacks.get(n.region) in causal and n.name not in graph.leaks and _mixes(n)]
-    reached = needed(graph) if suspects else frozenset()
+    reached = needed(graph, "result") if suspects else frozenset()
     for node in suspects:
         if node.name in reached:
             stack = stacks[node.region]
