@@ -6,8 +6,13 @@ from moedsl.ops.base import Problem
 
 
 class UnusableData(Exception):
-    """A corpus that cannot be trained on, and why."""
+    """A corpus that cannot be trained on, and why.
 
-    def __init__(self, problem: Problem) -> None:
+    Args:
+        problem: Code, words and field.
+        slot: The slot of the recipe that the field belongs to.
+    """
+
+    def __init__(self, problem: Problem, *, slot: str = "data") -> None:
         super().__init__(problem.message)
-        self.problem = problem
+        self.problem, self.slot = problem, slot

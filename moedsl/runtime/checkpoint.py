@@ -110,7 +110,7 @@ def _flatten_cache(caches: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """A tuple gets one entry per tensor; a number, as `offset` may be, becomes a tensor."""
     for name, value in caches.items():
         if isinstance(value, tuple):
-            yield from ((f"{name}/{index}", tensor) for index, tensor in enumerate(value))
+            yield from ((f"{name}/{index:03d}", tensor) for index, tensor in enumerate(value))
         else:
             yield name, value if isinstance(value, Tensor) else torch.tensor(value)
 
@@ -137,6 +137,12 @@ def latest(folder: Path) -> Checkpoint | None:
     """
     found = _step_folders(folder)
     return open_checkpoint(found[-1]) if found else None
+
+
+def newest_step(folder: Path) -> int | None:
+    """The step of the newest checkpoint, without opening it."""
+    found = _step_folders(folder)
+    return int(found[-1].name[5:]) if found else None
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:

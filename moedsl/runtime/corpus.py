@@ -21,6 +21,7 @@ from moedsl.ops.unusable import UnusableData
 from moedsl.runtime.files import read_json, sha256, sweep, write_json
 
 SCHEMA = "moedsl.data/1"
+INDEX = "index.json"
 SPLITS = ("train", "held_out")
 _CHUNK = 1 << 20
 _BETWEEN_DOCUMENTS = "\n\n"
@@ -49,6 +50,8 @@ class Split:
         path = folder / self.file
         if self.file not in {f"{name}.tokens" for name in SPLITS} or not path.is_file() or sha256(path) != self.sha256:
             raise ValueError(f"`{path}` is not what the run wrote")
+        if self.tokens == 0:
+            return np.empty(0, np.dtype(self.dtype))
         return np.memmap(path, dtype=np.dtype(self.dtype), mode="r")
 
 
@@ -107,7 +110,7 @@ def prepare(corpus: Corpus, tokenizer: Tokenizer, *, folder: Path, target: Path,
     codec = tokenizer.train(texts(documents["train"]))
     codec.save(target)
     splits = {name: _encode(name, documents[name], codec, target, watch) for name in SPLITS}
-    write_json(target / "index.json", {"schema": SCHEMA, "splits": {n: asdict(s) for n, s in splits.items()}})
+    write_json(target / INDEX, {"schema": SCHEMA, "splits": {n: asdict(s) for n, s in splits.items()}})
     return codec
 
 
@@ -118,7 +121,7 @@ def load(tokenizer: Tokenizer, target: Path) -> tuple[Codec, dict[str, Split]]:
         ValueError: they are damaged.
         OSError: they cannot be read.
     """
-    index = read_json(target / "index.json", schema=SCHEMA)
+    index = read_json(target / INDEX, schema=SCHEMA)
     try:
         splits = {name: Split(**index["splits"][name]) for name in SPLITS}
     except (KeyError, TypeError) as damage:

@@ -39,17 +39,16 @@ def failure(code: str, message: str, span: Span | None = None, *, help: str | No
     return RunFailure(Diagnostic(code=code, message=message, span=span, help=help, **rest))  # type: ignore[arg-type]
 
 
-def disk_failure(refusal: OSError, what: str, *, saved: str) -> RunFailure:
-    """The failure to write something.
+def disk_failure(refusal: OSError, path: object, *, saved: str) -> RunFailure:
+    """The failure of a disk.
 
     Args:
         refusal: What the system said.
-        what: What was being written.
+        path: What was being read or written.
         saved: What of the run is safe.
     """
     full = refusal.errno in {errno.ENOSPC, errno.EDQUOT}
     reason = "the disk is full" if full else (refusal.strerror or str(refusal)).lower()
-    help = (
-        "free some space, then `moedsl train --resume RUN`" if full else "mend that, then `moedsl train --resume RUN`"
-    )
-    return RunFailure(Diagnostic(code="E1013", message=f"{what} could not be written: {reason}", help=help, note=saved))
+    help = ("free some space" if full else "mend that") + ", then go on with `moedsl train --resume RUN`"
+    message = f"the run stopped at `{path}`: {reason}"
+    return RunFailure(Diagnostic(code="E1013", message=message, help=help, note=saved))

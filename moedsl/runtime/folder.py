@@ -121,7 +121,7 @@ def versions() -> dict[str, str]:
 
 
 def describe_recipe(recipe: BoundRecipe) -> dict[str, Any]:
-    """Every field of the recipe, as JSON: `steps`, `optimizer`, `optimizer.lr`, …"""
+    """Every field of the recipe as JSON, by names such as `steps` and `optimizer.lr`."""
     described: dict[str, Any] = {}
     for part in _PARTS:
         op: Op = getattr(recipe, part)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from moedsl.checker.fit import fit
 from moedsl.checker.recipe import BoundRecipe
-from moedsl.checker.run import CheckResult, check
-from moedsl.diagnostics import Report
 from moedsl.ir.digests import digests
 from moedsl.ir.graph import Graph
-from moedsl.names import did_you_mean
-from moedsl.runtime.failures import RunFailure, failure
-from moedsl.runtime.folder import RunFolder, describe_recipe, recipe_digest, training_fields, versions
+from moedsl.runtime.folder import recipe_digest, training_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

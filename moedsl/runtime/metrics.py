@@ -31,7 +31,7 @@ class Meter:
     pending: list[tuple[int, float, Tensor]] = field(default_factory=list)
     """Step, learning rate, and loss, auxiliary loss and gradient norm on the device."""
     loads: dict[str, Tensor] = field(default_factory=dict)
-    """Tokens per expert and layer since the last line of kind `load`."""
+    """Tokens per expert and layer since the last line of kind `window`."""
 
     def add(self, step: int, lr: float, result: StepResult) -> None:
         """Note one step."""
@@ -104,8 +104,13 @@ class Log:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=after + 1)
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Append one line, and its numbers to TensorBoard."""
+        """Append one line; all but those of single steps go to TensorBoard too."""
         self._file.write(json.dumps(line) + "\n")
+        if line["kind"] != "train":
+            self.show(line)
+
+    def show(self, line: Mapping[str, Any]) -> None:
+        """Send a line's numbers to TensorBoard."""
         for name, value in _scalars(line):
             self._board.add_scalar(name, value, line["step"])
 

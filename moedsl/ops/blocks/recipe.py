@@ -30,6 +30,9 @@ class RecipeBlock(BlockOp):
         "auto", effect="execution", description="Whether layers run through torch.compile; auto does so on a GPU."
     )
     recompute: bool = field(False, effect="execution", description="Recompute each layer's activations in backward.")
+    deterministic: bool = field(
+        True, effect="execution", description="On a GPU, prefer slower operations that give the same bits each time."
+    )
     carry_cache: bool = field(
         False, effect="training", description="Keep caches from one block to the next (segment recurrence)."
     )

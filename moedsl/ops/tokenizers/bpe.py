@@ -66,7 +66,7 @@ class Bpe(Tokenizer):
         tokenizer.train_from_iterator(self._lines(texts), trainer)
         codec = BpeCodec(tokenizer)
         if codec.vocab_size < self.vocab_size:
-            raise UnusableData(self._too_large(codec.vocab_size))
+            raise UnusableData(self._too_large(codec.vocab_size), slot="tokenizer")
         return codec
 
     def load(self, folder: Path) -> Codec:
