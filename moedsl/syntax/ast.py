@@ -114,7 +114,10 @@ class Object(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken(Node):
-    """Where the parser recovered: already reported, and silent from here on."""
+    """Where the parser recovered: already reported, and silent from here on.
+
+    As a statement it says that something stood here that could not be read, so nothing is missing from this body.
+    """
 
 
 Value = Number | String | Constant | Reference | Unary | Binary | Conditional | List | Object | Broken
@@ -234,7 +237,7 @@ class Moved(Node):
     new: tuple[str, ...]
 
 
-Statement = Param | Let | Assign | Block | Declare | At | When | Assert | Moved
+Statement = Param | Let | Assign | Block | Declare | At | When | Assert | Moved | Broken
 
 
 # ---- files
