@@ -162,6 +162,9 @@ class _Builder:
         if shared is not None:
             dense = self.place.op(f"{name}.shared", shared, tokens, shape=TOKENS)
             mixed = self.place.wire(f"{name}.sum", "add", mixed, dense, shape=TOKENS)
+        rate = getattr(moe.op, "dropout", 0.0)
+        if rate > 0:
+            mixed = self.place.wire(f"{name}.dropout", "dropout", mixed, shape=TOKENS, rate=rate)
         self._side_outputs(name, moe, routing, sizes)
         return self.place.wire(f"{name}.mixture", "unflatten", mixed, x, shape=STREAM)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from moedsl.ops.base import field
 from moedsl.ops.blocks._slots import BlockOp, Slot
 from moedsl.ops.registry import register
 
@@ -15,6 +16,14 @@ class MoeBlock(BlockOp):
     A `norm` in here gives the mixture a residual connection of its own inside the layer's (the double wrapping of
     MomentumSMoE's language models); `momentum` replaces the addition of the innermost one.
     """
+
+    dropout: float = field(
+        0.0,
+        ge=0,
+        lt=1,
+        effect="training",
+        description="Dropout on the mixture before it joins the stream, in training.",
+    )
 
     slots: ClassVar[dict[str, Slot]] = {
         "norm": Slot(kind="norm"),
