@@ -1,8 +1,8 @@
 """What an op is: a schema, its parameters, carries and costs as data, and one tensor function.
 
-An op file holds, in this order: docstring with the paper and the equation, fields, sizes, parameters, problems, carries,
-costs, `forward`, `reference`. `forward` is the algorithm on tensors; `reference` is the same in plain Python, slowly, as
-the paper writes it, and shares no code with it. Tests compare the two.
+An op file holds, in this order: docstring with the paper and the equation, fields, sizes, parameters, problems,
+carries, costs, `forward`, `reference`. `forward` is the algorithm on tensors; `reference` is the same in plain Python,
+slowly, as the paper writes it, and shares no code with it. Tests compare the two.
 
 `p` in `forward(self, p, x_BSD)` holds the op's parameters and buffers as attributes (`p.gate`), and `p.training`.
 """
@@ -145,6 +145,8 @@ class Op(BaseModel):
     params_version: ClassVar[int] = 1
     rejects: ClassVar[tuple[tuple[dict[str, Any], dict[str, int], str], ...]] = ()
     """Examples that `problems` must refuse: fields, sizes, code."""
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Fields to test together, beside the defaults and each choice of each field alone."""
 
     def sizes(self, given: Sizes) -> dict[str, int]:
         """Sizes this op adds to `given`, for its own parameters and for its siblings."""

@@ -38,7 +38,22 @@ def grouped_linear(x_RD: Any, weight_EFD: Any, ends_E: Any) -> Any:
     if autocasts(x_RD):
         dtype = torch.get_autocast_dtype(x_RD.device.type)
         x_RD, weight_EFD = x_RD.to(dtype), weight_EFD.to(dtype)
+    if torch._C._are_functorch_transforms_active():
+        return _every_expert_linear(x_RD, weight_EFD, ends_E)
     return torch.ops.moedsl.grouped_linear(x_RD, weight_EFD, ends_E)
+
+
+def expert_of_rows(x_RD: Any, ends_E: Any) -> Any:
+    """For rows sorted by expert, whose row each one is."""
+    rows_R = torch.arange(x_RD.shape[0], device=ends_E.device, dtype=ends_E.dtype)
+    return torch.searchsorted(ends_E, rows_R, right=True)
+
+
+def _every_expert_linear(x_RD: Any, weight_EFD: Any, ends_E: Any) -> Any:
+    """The same under torch.func, which custom operators with gradients do not support: all rows meet all experts."""
+    owner_R1 = expert_of_rows(x_RD, ends_E)[:, None]
+    results = [F.linear(x_RD, weight_FD) for weight_FD in weight_EFD.unbind(0)]
+    return sum(torch.where(owner_R1 == e, y_RF, 0.0) for e, y_RF in enumerate(results))
 
 
 def activate(name: str, x: Any) -> Any:

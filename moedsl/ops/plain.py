@@ -43,9 +43,14 @@ def weighted_sum(weights: Vector, vectors: Sequence[Vector]) -> list[float]:
     return [dot(weights, entries) for entries in zip(*vectors, strict=True)]
 
 
-def slices(vector: Vector, size: int) -> list[Vector]:
+def slices(vector: list[float], size: int) -> list[list[float]]:
     """Consecutive parts of that size: the heads of a projection."""
     return [vector[i : i + size] for i in range(0, len(vector), size)]
+
+
+def unit(vector: Vector) -> list[float]:
+    """The vector at length 1."""
+    return scale(vector, 1.0 / math.sqrt(dot(vector, vector)))
 
 
 def rms_norm(vector: Vector, weight: Vector, eps: float) -> list[float]:

@@ -5,7 +5,7 @@ Rows of `x_RD` are sorted by expert; expert e owns the rows from `ends_E[e - 1]`
     grouped_linear:  y_RF = x_r W_e^T              for every row r of expert e
     grouped_outer:   w_EFD = sum over r of g_r x_r^T
 
-The gradient of each is made of the other, so any order of derivative works. `torch._grouped_mm` cannot be called
+The gradient of each is made of the other, so any order of derivative works. `F.grouped_mm` cannot be called
 directly: its shape function refuses all but bfloat16, which breaks torch.compile and torch.export for other types, and
 it has no float64. Here it runs inside the operator, on the devices and types that have a fused kernel; elsewhere each
 expert is one matrix product.
@@ -13,10 +13,11 @@ expert is one matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
@@ -24,8 +25,8 @@ from torch.utils.flop_counter import register_flop_formula
 @torch.library.custom_op("moedsl::grouped_linear", mutates_args=())
 def grouped_linear(x_RD: Tensor, weight_EFD: Tensor, ends_E: Tensor) -> Tensor:
     """Apply each expert's weight to its own rows."""
-    if _has_fused_kernel(x_RD, weight_EFD):
-        return torch._grouped_mm(x_RD.contiguous(), weight_EFD.transpose(1, 2), offs=ends_E)
+    if _has_fused_kernel(x_RD, x_RD.shape[1], weight_EFD.shape[1]):
+        return F.grouped_mm(x_RD.contiguous(), weight_EFD.transpose(1, 2), offs=ends_E)
     y_RF = x_RD.new_empty(x_RD.shape[0], weight_EFD.shape[1])
     for (start, end), weight_FD in zip(_segments(ends_E), weight_EFD.unbind(0), strict=True):
         torch.mm(x_RD[start:end], weight_FD.t(), out=y_RF[start:end])
@@ -35,8 +36,8 @@ def grouped_linear(x_RD: Tensor, weight_EFD: Tensor, ends_E: Tensor) -> Tensor:
 @torch.library.custom_op("moedsl::grouped_outer", mutates_args=())
 def grouped_outer(grad_RF: Tensor, x_RD: Tensor, ends_E: Tensor) -> Tensor:
     """For each expert, the sum over its rows of outer products; zero for an expert without rows."""
-    if _has_fused_kernel(grad_RF, x_RD):
-        return torch._grouped_mm(grad_RF.t(), x_RD.contiguous(), offs=ends_E)
+    if _has_fused_kernel(x_RD, x_RD.shape[1], grad_RF.shape[1]):
+        return F.grouped_mm(grad_RF.contiguous().t(), x_RD.contiguous(), offs=ends_E)
     weight_EFD = x_RD.new_empty(ends_E.shape[0], grad_RF.shape[1], x_RD.shape[1])
     for (start, end), weight_FD in zip(_segments(ends_E), weight_EFD.unbind(0), strict=True):
         torch.mm(grad_RF[start:end].t(), x_RD[start:end], out=weight_FD)
@@ -44,14 +45,14 @@ def grouped_outer(grad_RF: Tensor, x_RD: Tensor, ends_E: Tensor) -> Tensor:
 
 
 def _segments(ends_E: Tensor) -> list[tuple[int, int]]:
-    ends = ends_E.tolist()
-    return list(zip([0, *ends], ends, strict=False))
+    return list(pairwise([0, *ends_E.tolist()]))
 
 
-def _has_fused_kernel(a: Tensor, b: Tensor) -> bool:
-    if a.device.type != "cuda" or a.dtype != torch.bfloat16 or torch.cuda.get_device_capability(a.device) < (9, 0):
+def _has_fused_kernel(x: Tensor, *widths: int) -> bool:
+    """Whether `grouped_mm` runs without a round trip to the host: bfloat16 on Hopper or later, rows on 16 bytes."""
+    if x.device.type != "cuda" or x.dtype != torch.bfloat16:
         return False
-    return all(size % 8 == 0 for size in (a.shape[-1], b.shape[-1], b.shape[-2]) if size is not a.shape[0])
+    return torch.cuda.get_device_capability(x.device) >= (9, 0) and all(width % 8 == 0 for width in widths)
 
 
 @grouped_linear.register_fake
@@ -100,20 +101,3 @@ def _(x_shape: tuple[int, int], weight_shape: tuple[int, int, int], ends_shape: 
 @register_flop_formula(torch.ops.moedsl.grouped_outer)
 def _(grad_shape: tuple[int, int], x_shape: tuple[int, int], ends_shape: object, **_: object) -> int:
     return 2 * x_shape[0] * x_shape[1] * grad_shape[1]
-
-
-def _one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
-    """A vmap rule: rows of different samples belong to different segments, so each sample is a call of its own."""
-
-    def rule(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
-        samples = [
-            [t if dim is None else t.select(dim, i) for t, dim in zip(tensors, in_dims, strict=True)]
-            for i in range(info.batch_size)
-        ]
-        return torch.stack([operator(*sample) for sample in samples]), 0
-
-    return rule
-
-
-grouped_linear.register_vmap(_one_by_one(torch.ops.moedsl.grouped_linear))
-grouped_outer.register_vmap(_one_by_one(torch.ops.moedsl.grouped_outer))

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import cos, sin
 from typing import Any
 
 from moedsl.lazy import torch
 from moedsl.ops import plain
+from moedsl.ops.base import Problem, Sizes
 from moedsl.ops.numerics import at_least_float32
+
+
+def even_heads(num_heads: int, sizes: Sizes, *, help: str) -> Iterable[Problem]:
+    """The problem of heads that do not split the width evenly."""
+    if sizes["d_model"] % num_heads:
+        yield Problem(
+            code="E0401",
+            message=f"`d_model = {sizes['d_model']}` does not split evenly over `num_heads = {num_heads}`",
+            field="num_heads",
+            help=help,
+            other="d_model",
+        )
 
 
 def split_heads(x: Any, num_heads: int) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from moedsl.lazy import F, torch
 from moedsl.ops import plain
-from moedsl.ops.attention._shared import attend, join_heads, rotate, rotated, split_heads
+from moedsl.ops.attention._shared import attend, even_heads, join_heads, rotate, rotated, split_heads
 from moedsl.ops.base import Cache, Cost, Op, Param, Problem, Scope, Sizes, field
 from moedsl.ops.init._shared import ONES, Initialiser, bias_start, weight_start
 from moedsl.ops.numerics import at_least_float32, promote
@@ -100,15 +100,9 @@ class Softmax(Op):
         return params
 
     def problems(self, sizes: Sizes) -> Iterable[Problem]:
-        if self.head_dim is None and sizes["d_model"] % self.num_heads:
-            yield Problem(
-                code="E0401",
-                message=f"`d_model = {sizes['d_model']}` does not split evenly over `num_heads = {self.num_heads}`",
-                field="num_heads",
-                help="choose a `num_heads` that divides `d_model`, or set `head_dim`",
-                other="d_model",
-            )
-        elif self.num_heads % self.kv_heads:
+        if self.head_dim is None:
+            yield from even_heads(self.num_heads, sizes, help="choose a `num_heads` that divides it, or set `head_dim`")
+        if self.num_heads % self.kv_heads:
             yield Problem(
                 code="E0402",
                 message=f"`num_heads = {self.num_heads}` cannot share `num_kv_heads = {self.kv_heads}` evenly",

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from moedsl.lazy import torch
+from moedsl.ops import plain
 from moedsl.ops.base import Op
-from moedsl.ops.dispatch._shared import Expert, gather_rows, mixture
+from moedsl.ops.dispatch._shared import Expert, gather_rows
 from moedsl.ops.records import Routing, Slots
 from moedsl.ops.registry import register
 
@@ -34,8 +35,7 @@ class Dropless(Op):
         """Each token's weighted sum, its experts in order of rank: the same on every run."""
         return (gather_rows(y_RD, slots.row_TK) * routing.weights_TK[..., None]).sum(1)
 
-    def reference(
-        self, p: dict[str, Any], x_TD: list[Any], experts_TK: list[Any], weights_TK: list[Any], expert: Expert
-    ) -> list[Any]:
+    def reference(self, p: dict[str, Any], x_TD: list[Any], routing: dict[str, Any], expert: Expert) -> list[Any]:
         """The mixture, one token at a time."""
-        return [mixture(*token, expert) for token in zip(x_TD, experts_TK, weights_TK, strict=True)]
+        tokens = zip(x_TD, routing["experts_TK"], routing["weights_TK"], strict=True)
+        return [plain.weighted_sum(weights, [expert(e, x_D) for e in experts]) for x_D, experts, weights in tokens]

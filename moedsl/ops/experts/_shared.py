@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moedsl.lazy import torch
-from moedsl.ops.numerics import grouped_linear
+from moedsl.ops.numerics import expert_of_rows, grouped_linear
 
 
 def expert_linear(x: Any, weight_EFD: Any, bias_EF: Any, ends_E: Any) -> Any:
@@ -14,9 +14,4 @@ def expert_linear(x: Any, weight_EFD: Any, bias_EF: Any, ends_E: Any) -> Any:
         y_ECF = torch.bmm(x, weight_EFD.transpose(1, 2))
         return y_ECF if bias_EF is None else y_ECF + bias_EF[:, None].to(y_ECF.dtype)
     y_RF = grouped_linear(x, weight_EFD, ends_E)
-    return y_RF if bias_EF is None else y_RF + bias_EF.to(y_RF.dtype).index_select(0, _expert_of_rows(x, ends_E))
-
-
-def _expert_of_rows(x_RD: Any, ends_E: Any) -> Any:
-    rows_R = torch.arange(x_RD.shape[0], device=ends_E.device, dtype=ends_E.dtype)
-    return torch.searchsorted(ends_E, rows_R, right=True)
+    return y_RF if bias_EF is None else y_RF + bias_EF.to(y_RF.dtype).index_select(0, expert_of_rows(x, ends_E))

@@ -1,6 +1,6 @@
 """Experts with one hidden layer each.
 
-Paper: Shazeer et al. 2017, section 3.2 (arXiv 1701.06538). Axes: R rows, D d_model, F d_ff, E experts, C capacity.
+Paper: Shazeer et al. 2017, section 2 (arXiv 1701.06538). Axes: R rows, D d_model, F d_ff, E experts, C capacity.
 
     y = W_out[e] drop(act(W_in[e] x + b_in[e])) + b_out[e],  e the expert whose row x is
 """
@@ -33,7 +33,7 @@ class FfnExperts(Op):
         None, component="init", effect="init", description="How weights start; left out, each like a linear layer."
     )
 
-    paper = "Shazeer et al. 2017, section 3.2, arXiv 1701.06538"
+    paper = "Shazeer et al. 2017, section 2, arXiv 1701.06538"
 
     def sizes(self, given: Sizes) -> dict[str, int]:
         return {"num_experts": self.num_experts, "d_ff": self.d_ff}

@@ -35,4 +35,5 @@ def bias_start(init: Initialiser | None, fan_in: int) -> Init:
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Fan-in and fan-out of a weight `[..., out, in]`; a vector counts as its own output."""
-    return shape[-1], shape[-2] if len(shape) > 1 else shape[-1]
+    *_, fan_out, fan_in = (shape[-1], *shape)
+    return fan_in, fan_out

@@ -1,6 +1,6 @@
 """Kaiming (He) initialisation.
 
-Paper: He et al. 2015, equation 14 (arXiv 1502.01852), uniform form.
+Paper: He et al. 2015, section 2.2 (arXiv 1502.01852), uniform form.
 
     bound = sqrt(6 / ((1 + slope^2) fan_in))
 """
@@ -22,7 +22,7 @@ class KaimingUniform(Initialiser):
         0.0, ge=0, effect="init", description="Negative slope of the leaky ReLU; sqrt(5) gives a linear layer's bound."
     )
 
-    paper = "He et al. 2015, equation 14, arXiv 1502.01852"
+    paper = "He et al. 2015, section 2.2, arXiv 1502.01852"
 
     def resolve(self, shape: tuple[int, ...]) -> Init:
         fan_in, _ = fans(shape)

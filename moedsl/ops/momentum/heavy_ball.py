@@ -1,6 +1,6 @@
 """Heavy-ball momentum over depth.
 
-Paper: MomentumSMoE, Teo and Nguyen 2024, equation 12 (arXiv 2410.14574). x is the residual stream, u the mixture of
+Paper: MomentumSMoE, Teo and Nguyen 2024 (arXiv 2410.14574). x is the residual stream, u the mixture of
 experts, v the velocity, zero before the first layer; all have axes B S D.
 
     v <- mu v + gamma u;  x <- x - v
@@ -27,7 +27,7 @@ class HeavyBall(Op):
         "minus", effect="numerics", description="Whether the velocity is subtracted from the stream or added."
     )
 
-    paper = "Teo and Nguyen 2024, equation 12, arXiv 2410.14574"
+    paper = "Teo and Nguyen 2024, arXiv 2410.14574"
 
     def reads(self) -> dict[str, Carry]:
         return {"velocity": Carry(description="Decaying sum of the mixtures so far.")}

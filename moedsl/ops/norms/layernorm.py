@@ -1,6 +1,6 @@
 """Layer normalisation.
 
-Paper: Ba et al. 2016, equation 4 (arXiv 1607.06450). Axes: B batch, S sequence, D d_model.
+Paper: Ba et al. 2016, section 3 (arXiv 1607.06450). Axes: B batch, S sequence, D d_model.
 
     y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias,  population variance over D
 """
@@ -25,7 +25,7 @@ class LayerNorm(Norm):
     eps: float = field(1e-5, gt=0, effect="numerics", description="Added to the variance.")
     bias: bool = field(True, effect="params", description="Add a learned bias.")
 
-    paper = "Ba et al. 2016, equation 4, arXiv 1607.06450"
+    paper = "Ba et al. 2016, section 3, arXiv 1607.06450"
 
     def parameters(self, sizes: Sizes) -> dict[str, Param]:
         params = {"weight": Param(axes=("d_model",), init=ONES)}
