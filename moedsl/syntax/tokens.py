@@ -53,7 +53,7 @@ def tokens(text: str) -> Iterator[Token]:
     for match in _pattern().finditer(text):
         kind, found = match.lastgroup, match.group()
         assert kind is not None, found
-        if kind == "NAME" or kind == "SYMBOL":
+        if kind in {"NAME", "SYMBOL"}:
             kind = words.get(found, kind)
         if kind == "UNCLOSED":
             yield from _unclosed(found, match.start())

@@ -1,0 +1,1 @@
+"""Diagnostics for people, terminals and programs: one file a form."""
