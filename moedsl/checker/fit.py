@@ -23,6 +23,9 @@ def fit(recipe: BoundRecipe, graph: Graph, report: Report) -> None:
 
 def _fixed_caches(recipe: BoundRecipe, graph: Graph, report: Report) -> None:
     """Caches that are carried from block to block must not grow with every block."""
+    if not any(node.caches for node in graph):
+        message = "`carry_cache = true` has no effect: no op of this model keeps a cache"
+        report.add("W1001", message, recipe.span("recipe", "carry_cache"), help="leave `carry_cache` out")
     growing = next((node for node in graph if any("L" in cache.shape for cache in node.caches)), None)
     if growing is None:
         return

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moedsl.checker.fit import fit
 from moedsl.checker.recipe import BoundRecipe
+from moedsl.checker.run import CheckResult, check
+from moedsl.diagnostics import Report
 from moedsl.ir.digests import digests
 from moedsl.ir.graph import Graph
+from moedsl.names import did_you_mean
+from moedsl.runtime.failures import RunFailure, failure
 from moedsl.runtime.folder import recipe_digest, training_fields
 
 
@@ -18,7 +23,7 @@ class Request:
     """What the user asked for; kept in `run.json`, so that resuming asks for the same."""
 
     spec: str
-    """The path of the spec, absolute or from where the command runs."""
+    """The path of the spec."""
     recipe: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
@@ -33,11 +38,15 @@ class Job:
     request: Request
     graph: Graph
     recipe: BoundRecipe
-    steps: int
     folder: Path
     """Where the corpus's relative paths start."""
     sources: Mapping[str, str]
     """The texts of the spec and of what it imports, by path below their root."""
+
+    @property
+    def steps(self) -> int:
+        """How many updates to do."""
+        return self.request.steps or self.recipe.recipe.steps
 
     @property
     def digests(self) -> dict[str, str]:
@@ -48,3 +57,57 @@ class Job:
     def training_fields(self) -> dict[str, Any]:
         """What of the recipe changes what is computed, with the steps that were asked for."""
         return {**training_fields(self.recipe), "steps": self.steps}
+
+
+def find_job(request: Request, *, folder: Path | None = None) -> Job:
+    """Check a spec and take the recipe and the model that were asked for.
+
+    Args:
+        request: What the user asked for.
+        folder: Where relative paths of corpora start, if not at the spec.
+
+    Raises:
+        RunFailure: the spec has errors, or recipe and model do not fit.
+    """
+    path = Path(request.spec)
+    result = check(path, params=request.params, overrides=request.overrides)
+    _raise_errors(result.diagnostics)
+    recipe = _recipe(result, request.recipe, path)
+    graph = result.graphs[recipe.model] if recipe.model else _only_model(result, recipe)
+    report = Report()
+    fit(recipe, graph, report)
+    _raise_errors(tuple(report))
+    return Job(
+        request=request, graph=graph, recipe=recipe, folder=folder or path.absolute().parent, sources=result.sources
+    )
+
+
+def _raise_errors(diagnostics: tuple[Any, ...]) -> None:
+    errors = [d for d in diagnostics if d.severity == "error"]
+    if errors:
+        raise RunFailure(*errors)
+
+
+def _recipe(result: CheckResult, name: str | None, path: Path) -> BoundRecipe:
+    """The recipe of that name, or the only one."""
+    known = result.recipes
+    if name in known:
+        return known[name]
+    if name is not None:
+        help = did_you_mean(name, known) or f"write `recipe {name} for MODEL {{ data … }}`"
+        raise failure("E1015", f"`{path}` has no recipe `{name}`", help=help)
+    if len(known) == 1:
+        return next(iter(known.values()))
+    if not known:
+        help = "write `recipe NAME for MODEL { data python_docs {} }`"
+        raise failure("E1015", f"`{path}` has no recipe", help=help)
+    names = ", ".join(f"`{path}::{n}`" for n in known)
+    raise failure("E1015", f"`{path}` has {len(known)} recipes", help=f"say which one: {names}")
+
+
+def _only_model(result: CheckResult, recipe: BoundRecipe) -> Graph:
+    if len(result.graphs) == 1:
+        return next(iter(result.graphs.values()))
+    names = ", ".join(f"`{n}`" for n in result.graphs) or "none"
+    message = f"recipe `{recipe.name}` does not say which model it is for: there are {names}"
+    raise failure("E1016", message, recipe.span("recipe"), help=f"write `recipe {recipe.name} for MODEL {{ … }}`")

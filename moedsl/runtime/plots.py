@@ -14,6 +14,7 @@ from moedsl.runtime.metrics import read_lines
 
 _INK, _GRID, _TRAIN, _RAW, _EVAL = "#22272e", "#d8dee6", "#2563eb", "#b6cdf8", "#dc5f00"
 _MOST_COLUMNS = 400
+_FEW_LAYERS = 8
 _SHARE_OF_TIME = 100
 """Drawing while training may take one part in this many of the time."""
 
@@ -48,9 +49,10 @@ def draw(folder: Path) -> tuple[Path, ...]:
     return tuple(drawn)
 
 
-def smooth(values: Sequence[float], weight: float = 0.95) -> list[float]:
-    """An exponential average that starts unbiased."""
+def smooth(values: Sequence[float]) -> list[float]:
+    """An exponential average over about a fiftieth of the run; it starts unbiased."""
     smoothed, average, mass = [], 0.0, 0.0
+    weight = 1.0 - 1.0 / max(1.0, len(values) / 50)
     for value in values:
         average, mass = weight * average + (1 - weight) * value, weight * mass + (1 - weight)
         smoothed.append(average / mass)
@@ -75,6 +77,7 @@ def _draw_loss(path: Path, lines: Sequence[dict[str, Any]]) -> Path:
     upper.set_ylabel("loss per token (nats)")
     upper.legend(frameon=False)
     lower.plot(x, [line["lr"] for line in steps], color=_INK, linewidth=1.4)
+    lower.set_ylim(bottom=0.0)
     lower.set_ylabel("learning rate")
     lower.set_xlabel("step")
     for axes in (upper, lower):
@@ -86,7 +89,7 @@ def _draw_loads(path: Path, windows: Sequence[dict[str, Any]]) -> Path:
     """One strip per layer: experts from top to bottom, steps from left to right, colour for the share of tokens."""
     layers = list(windows[-1]["shares"])
     thinned = windows[:: max(1, len(windows) // _MOST_COLUMNS)]
-    figure = _figure(9.0, 1.2 + 1.1 * len(layers))
+    figure = _figure(9.0, 1.2 + (1.1 if len(layers) <= _FEW_LAYERS else 0.7) * len(layers))
     grid = figure.subplots(len(layers), 2, squeeze=False, sharex="col", gridspec_kw={"width_ratios": [5, 1]})
     image = None
     for (strip, bars), layer in zip(grid, layers, strict=True):
@@ -109,7 +112,7 @@ def _draw_loads(path: Path, windows: Sequence[dict[str, Any]]) -> Path:
     grid[-1][0].set_xlabel("step")
     grid[-1][1].set_xlabel("last window")
     bar = figure.colorbar(image, ax=list(grid[:, 1]), fraction=0.25, extend="max")
-    bar.set_label("tokens, as a multiple of an even share")
+    bar.set_label("tokens / even share")
     return _save(figure, path)
 
 

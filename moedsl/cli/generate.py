@@ -1,0 +1,62 @@
+"""`moedsl generate`: text from a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from moedsl.cli._exit import EPILOG
+from moedsl.cli._runs import device_of, device_option, reporting, require_train_extra
+
+
+@click.command(epilog=EPILOG, short_help="Text from a trained model.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--prompt", default="\n", help="Text to continue; an empty line if not given.")
+@click.option("--max-tokens", type=click.IntRange(min=1), default=200, show_default=True, help="How many to add.")
+@click.option(
+    "--temperature", type=click.FloatRange(min=0), default=0.8, show_default=True, help="0 takes the likeliest token."
+)
+@click.option(
+    "--top-p",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Draw from the likeliest tokens that together have this probability.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same text.")
+@click.option("--no-cache", is_flag=True, help="Read the whole text again for each token; slower, same result.")
+@device_option
+def command(
+    run: Path,
+    prompt: str,
+    max_tokens: int,
+    temperature: float,
+    top_p: float,
+    seed: int,
+    no_cache: bool,
+    device: str | None,
+) -> None:
+    r"""Continue a text with the model in the run folder RUN.
+
+    \b
+    moedsl generate runs/first --prompt 'The statement'
+    moedsl generate runs/first --prompt 'The statement' --temperature 0 --max-tokens 50
+    """
+    require_train_extra()
+    from moedsl.lower.model import lower
+    from moedsl.runtime.generate import continue_text, printable
+    from moedsl.runtime.runs import open_run
+
+    with reporting():
+        trained = open_run(run, device=device_of(device), build=lower)
+        text = continue_text(
+            trained,
+            prompt or "\n",
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            use_cache=not no_cache,
+        )
+    click.echo(printable(prompt + text))

@@ -1,0 +1,131 @@
+"""`moedsl train`: train a model as a recipe says, or go on with a run."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from moedsl.cli._exit import EPILOG, ExitCode
+from moedsl.cli._report import stop
+from moedsl.cli._runs import device_of, device_option, reporting, require_train_extra
+from moedsl.cli._specs import settings
+from moedsl.cli._text import columns
+
+if TYPE_CHECKING:
+    from moedsl.runtime.folder import RunFolder
+    from moedsl.runtime.job import Job, Request
+    from moedsl.runtime.train import Outcome
+
+
+@click.command(epilog=EPILOG, short_help="Train a model as a recipe says, or go on with a run.")
+@click.argument("spec", metavar="[FILE[::RECIPE]]", required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; runs/RECIPE-TIME if not given."
+)
+@click.option("--resume", "run", type=click.Path(path_type=Path), metavar="RUN", help="Go on with this run.")
+@click.option("--steps", type=click.IntRange(min=1), help="Updates to do in all, instead of the recipe's.")
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field, last of all.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Give a model's parameter.")
+@device_option
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def command(
+    spec: str | None,
+    out: Path | None,
+    run: Path | None,
+    steps: int | None,
+    overrides: tuple[str, ...],
+    params: tuple[str, ...],
+    device: str | None,
+    quiet: bool,
+) -> None:
+    r"""Train the model of a recipe in FILE, and leave a run folder with all that came of it.
+
+    \b
+    moedsl train specs/demo.moe                 its only recipe
+    moedsl train specs/demo.moe::quick --steps 50 --out runs/first
+    moedsl train --resume runs/first            exactly as if it had never stopped
+
+    Ctrl-C saves a checkpoint first.
+    """
+    if (spec is None) == (run is None):
+        raise click.UsageError("give a FILE to train, or a run to --resume")
+    if run is not None and (out is not None or params or overrides):
+        raise click.UsageError("a resumed run keeps its folder and its settings: leave out --out, --set and --param")
+    require_train_extra()
+    with reporting():
+        chosen = device_of(device)
+        folder, job = _resume(run, steps) if run else _begin(_request(spec or "", params, overrides, steps), out)
+        _finish(folder, job, _train(folder, job, chosen, quiet))
+
+
+def _request(spec: str, params: tuple[str, ...], overrides: tuple[str, ...], steps: int | None) -> Request:
+    from moedsl.runtime.job import Request
+
+    path, _, recipe = spec.partition("::")
+    given = settings(None, params, overrides)
+    return Request(spec=path, recipe=recipe or None, params=given.params, overrides=given.overrides, steps=steps)
+
+
+def _begin(request: Request, out: Path | None) -> tuple[RunFolder, Job]:
+    from moedsl.runtime.job import find_job
+    from moedsl.runtime.runs import begin
+
+    job = find_job(request)
+    return begin(job, out), job
+
+
+def _resume(run: Path, steps: int | None) -> tuple[RunFolder, Job]:
+    from moedsl.runtime.runs import resume
+
+    return resume(run, steps=steps)
+
+
+def _train(folder: RunFolder, job: Job, device: Any, quiet: bool) -> Outcome:
+    from rich.console import Console
+
+    from moedsl.lower.model import lower
+    from moedsl.runtime.progress import Bar, Lines, Silent
+    from moedsl.runtime.train import train
+
+    console = Console(file=sys.stderr)
+    watcher = Silent() if quiet else Bar(console) if console.is_terminal else Lines(console)
+    watcher.note(f"training `{job.graph.name}` by recipe `{job.recipe.name}` in {folder.path}")
+    with watcher if isinstance(watcher, Bar) else nullcontext():
+        return train(job, folder, device=device, watcher=watcher, build=lower)
+
+
+def _finish(folder: RunFolder, job: Job, outcome: Outcome) -> None:
+    """Say how it ended."""
+    if outcome.signal is not None:
+        click.echo(f"stopped after step {outcome.step}, which is saved; `moedsl train --resume {folder.path}` goes on")
+        stop(ExitCode(128 + outcome.signal))
+    for line in _summary(job, outcome):
+        click.echo(line)
+    click.echo(f"run folder: {folder.path}")
+
+
+def _summary(job: Job, outcome: Outcome) -> list[str]:
+    lines = [f"trained `{job.graph.name}` for {outcome.step} steps"]
+    losses = [("before", outcome.before), ("after", outcome.after)]
+    rows = [
+        (f"held-out loss {when}", f"{loss['loss']:.4f}", f"{loss['bits_per_byte']:.3f} bits per byte")
+        for when, loss in losses
+        if loss is not None
+    ]
+    lines += columns(rows) if rows else []
+    return lines + (_loads(outcome.loads) if outcome.loads else [])
+
+
+def _loads(loads: dict[str, list[float]]) -> list[str]:
+    from moedsl.runtime.metrics import balance, shares
+
+    most = 16
+    rows = [("expert load", "balance", "share of tokens per expert")]
+    for layer, load_E in loads.items():
+        cells = " ".join(f"{share:4.0%}" for share in shares(load_E)[:most])
+        rows.append((layer, f"{balance(load_E):.0%}", cells + (" …" if len(load_E) > most else "")))
+    return columns(rows, right=frozenset({1}))
