@@ -20,3 +20,9 @@ class _Lazy:
 
 torch: Any = _Lazy("torch")
 F: Any = _Lazy("torch.nn.functional")
+
+
+def load() -> None:
+    """Import both now, with all their names: torch.compile does not trace through an import."""
+    for lazy in (torch, F):
+        vars(lazy).update(vars(importlib.import_module(lazy._name)))
