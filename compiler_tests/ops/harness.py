@@ -10,12 +10,13 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import torch
+from torch.utils._pytree import tree_map_only
 
 import moedsl.lower.kernels  # noqa: F401  registers torch.ops.moedsl
-from moedsl.ops.base import Op, component_of
+from moedsl.ops.base import Op
 from moedsl.ops.plain import scale
 from moedsl.ops.records import Routing, Slots
-from moedsl.ops.registry import load_all
+from moedsl.ops.registry import find, load_all
 
 BATCH, SEQ, TOKENS = 2, 5, 10
 GIVEN = {"d_model": 8, "num_experts": 4, "top_k": 2, "vocab_size": 11}
@@ -181,6 +182,13 @@ class Case:
 
     _position_inputs = _norm_inputs = _attention_inputs = _ffn_inputs = _head_inputs = _stream_inputs
 
+    def to_meta(self) -> Case:
+        """The same case on the meta device."""
+        self.p = self.p.to("meta")
+        self.args = tree_map_only(torch.Tensor, lambda t: t.to("meta"), self.args)
+        self.context = {name: value.to("meta") for name, value in self.context.items()}
+        return self
+
     # ---- outputs
 
     def __call__(self, *args: Any, **context: Any) -> dict[str, torch.Tensor]:
@@ -189,10 +197,8 @@ class Case:
         return dict(flat("result", result))
 
     def forward(self, *args: Any, **context: Any) -> Any:
-        """The op as the lowered model calls it; a dispatch makes its whole round trip."""
-        if self.op.kind == "dispatch":
-            return round_trip(self.op, self.p, *args)
-        return self.op.forward(self.p, *args, **context)
+        """The op as a lowered model calls it."""
+        return Runner(self)(*args, **context)
 
     def differentiable(self) -> list[torch.Tensor]:
         """Inputs that a gradient may reach, made to ask for one."""
@@ -254,6 +260,20 @@ class Case:
         return self.op.reference(self.p.plain(), dict(zip(Routing._fields, routing, strict=True)))  # type: ignore[attr-defined]
 
 
+class Runner(torch.nn.Module):
+    """An op as a leaf of a lowered model: a module that holds it."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__()
+        self.op, self.p = case.op, case.p
+
+    def forward(self, *args: Any, **context: Any) -> Any:
+        """The op's own call; a dispatch makes its whole round trip."""
+        if self.op.kind == "dispatch":
+            return round_trip(self.op, self.p, *args)
+        return self.op.forward(self.p, *args, **context)
+
+
 def round_trip(op: Op, p: Any, x_TD: torch.Tensor, routing: Routing) -> torch.Tensor:
     """Dispatch, let expert e multiply its rows by 1 + e, combine."""
     slots = op.forward(p, x_TD, routing)
@@ -292,8 +312,16 @@ def as_lists(value: Any) -> Any:
     return [as_lists(part) for part in value] if isinstance(value, (tuple, list)) else value
 
 
-def has_component_fields(cls: type[Op]) -> bool:
-    return any(component_of(cls, name) for name in cls.model_fields)
+def empty_cache(op: Op, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, ...]:
+    """What a model's first call with caches gets."""
+    sizes = {**sizes_of(op), "B": BATCH, "L": 0}
+    return tuple(torch.zeros([sizes[a] for a in c.shape], dtype=dtype) for c in op.caches(sizes))  # type: ignore[index]
+
+
+def initialiser(keyword: str, **fields: Any) -> Op:
+    cls = find("init", keyword)
+    assert cls is not None
+    return cls(**fields)
 
 
 def source_of(cls: type[Op]) -> str:

@@ -7,7 +7,7 @@ Papers: Lepikhin et al. 2021, GShard, section 2.2 (arXiv 2006.16668); Riquelme e
     x_ECD = the first C assignments of each expert, padded with zeros
     u_t = sum over k of weights[t, k] * (y of its slot, or what `dropped` says)
 
-The factor is read as the decimal fraction that it is written as, so C is exact and stays symbolic under torch.export.
+The factor counts to six decimals. C is computed in whole numbers: a float would fix it to one T under torch.export.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from moedsl.ops.base import Op, Scope, field
 from moedsl.ops.dispatch._shared import Expert, gather_rows
 from moedsl.ops.records import Routing, Slots
 from moedsl.ops.registry import register
+
+MILLION = 1_000_000
 
 
 @register("dispatch", "capacity")
@@ -62,8 +64,8 @@ class Capacity(Op):
     def capacity(self, num_assignments: int, num_experts: int, *, training: bool) -> int:
         """Slots per expert, in whole numbers only."""
         factor = self.capacity_factor if training else self.eval_capacity_factor or self.capacity_factor
-        share = Fraction(str(factor)) / num_experts
-        slots = (num_assignments * share.numerator + share.denominator - 1) // share.denominator
+        even = MILLION * num_experts
+        slots = (num_assignments * round(factor * MILLION) + even - 1) // even
         return (slots + self.round_to - 1) // self.round_to * self.round_to
 
     def forward(self, p: Any, x_TD: Any, routing: Routing) -> Slots:

@@ -13,9 +13,10 @@ residual is gone. `bias_correction` divides m by 1 - beta1^n and s by 1 - beta2^
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log, sqrt
 from typing import Any
 
+from moedsl.lazy import torch
 from moedsl.ops.base import Carry, Op, field
 from moedsl.ops.registry import register
 
@@ -67,7 +68,7 @@ class Adam(Op):
         states = {"velocity": self.mu * velocity + self.gamma * u_BSD}
         if self.bias_correction:
             states["adam_layers"] = layers = adam_layers + 1
-            mean, square = mean / (1 - self.beta1**layers), square / (1 - self.beta2**layers)
+            mean, square = mean / _missing(self.beta1, layers), square / _missing(self.beta2, layers)
         moved_BSD = self.step * mean / (square + self.eps).sqrt()
         states |= {"first_moment": first_moment, "second_moment": second_moment}
         return (1 - self.decay) * x_BSD - moved_BSD, states
@@ -85,3 +86,8 @@ class Adam(Op):
             mean /= 1 - self.beta1 ** after["adam_layers"]
             square /= 1 - self.beta2 ** after["adam_layers"]
         return (1 - self.decay) * x - self.step * mean / sqrt(square + self.eps), after
+
+
+def _missing(beta: float, layers: Any) -> Any:
+    """`1 - beta^layers`, by way of logarithms because bfloat16 rounds 0.999 to 1."""
+    return -torch.special.expm1(layers * log(beta)) if beta > 0 else 1.0

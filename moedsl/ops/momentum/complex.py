@@ -1,8 +1,8 @@
 """Momentum with a complex coefficient, whose velocity swings over depth.
 
 Paper: the code of MomentumSMoE, Teo and Nguyen 2024 (arXiv 2410.14574), after Lorraine et al. 2021 (arXiv 2102.08431).
-x is the residual stream, u the mixture of experts, v the complex velocity, zero before the first layer; all have axes
-B S D.
+x is the residual stream, u the mixture of experts, v the complex velocity, zero before the first layer; all have
+axes B S D.
 
     v <- (mu + i mu_imaginary) v + gamma u;  x <- x - Re v
 """
