@@ -101,7 +101,7 @@ class _Writer:
             return
         if keeps_cache(node):
             context["cache"] = self.caches[node.name]
-        single = not node.writes and not _returns_cache(node)
+        single = not _returns_carries(node) and not _returns_cache(node)
         name = self.local(node.name)
         target = node.name.removeprefix(self.scope)
         call = self._create(node, "call_module", target, inputs, context, name=name if single else f"{name}_results")
@@ -126,7 +126,7 @@ class _Writer:
                     node, carries, channel, f"{name}_{channel}"
                 )
         if keeps_cache(node):
-            at = 2 if node.writes else 1
+            at = 2 if _returns_carries(node) else 1
             self.values[Value(node=node.name, port=CACHE)] = self._item(node, call, at, f"{name}_{CACHE}")
 
     def _item(self, node: Node, call: fx.Node, key: int | str, name: str) -> fx.Node:
@@ -182,6 +182,11 @@ def _outside_name(region: str, value: Value) -> str:
     if value.port == "":
         return value.node
     return f"{value.node}_{CACHE}" if value.port == CACHE else f"{region}_{value.port}"
+
+
+def _returns_carries(node: Node) -> bool:
+    """Whether the op returns carries beside its result, be they all pruned from the node."""
+    return bool(node.op.writes()) and node.call == "forward"
 
 
 def _returns_cache(node: Node) -> bool:
