@@ -48,7 +48,11 @@ class Softmax(Op):
         "none", effect="numerics", description="Turn queries and keys by their position."
     )
     rope_base: float = field(10_000.0, gt=1, effect="numerics", description="Base of the rotary wavelengths.")
-    qk_norm: bool = field(False, effect="params", description="Rescale each query and key head to unit mean square.")
+    qk_norm: Literal["none", "head", "all"] = field(
+        "none",
+        effect="params",
+        description="Rescale queries and keys to unit mean square, each head by itself or all together.",
+    )
     qk_norm_eps: float = field(1e-6, gt=0, effect="numerics", description="Added to that mean square.")
     bias: bool = field(False, effect="params", description="Add learned biases to queries, keys and values.")
     out_bias: bool | None = field(
@@ -95,8 +99,9 @@ class Softmax(Op):
             params[f"w_{part}"] = Param(axes=(axis, columns[part]), init=start)
             if self.has_out_bias if part == "o" else self.bias:
                 params[f"b_{part}"] = Param(axes=(axis,), init=bias_start(self.init, fan_in))
-        if self.qk_norm:
-            params |= {"q_norm": Param(axes=("head_dim",), init=ONES), "k_norm": Param(axes=("head_dim",), init=ONES)}
+        if self.qk_norm != "none":
+            q_axis, k_axis = ("query_dim", "key_dim") if self.qk_norm == "all" else ("head_dim", "head_dim")
+            params |= {"q_norm": Param(axes=(q_axis,), init=ONES), "k_norm": Param(axes=(k_axis,), init=ONES)}
         return params
 
     def problems(self, sizes: Sizes) -> Iterable[Problem]:
@@ -151,18 +156,21 @@ class Softmax(Op):
         return y_BSD, None if cache is None else (self._kept(k), self._kept(v))
 
     def _project(self, p: Any, x_BSD: Any, positions_S: Any) -> Heads:
-        q = split_heads(F.linear(x_BSD, p.w_q, p.b_q if self.bias else None), self.num_heads)
-        k = split_heads(F.linear(x_BSD, p.w_k, p.b_k if self.bias else None), self.kv_heads)
-        v = split_heads(F.linear(x_BSD, p.w_v, p.b_v if self.bias else None), self.kv_heads)
-        if self.qk_norm:
+        q = F.linear(x_BSD, p.w_q, p.b_q if self.bias else None)
+        k = F.linear(x_BSD, p.w_k, p.b_k if self.bias else None)
+        v = F.linear(x_BSD, p.w_v, p.b_v if self.bias else None)
+        if self.qk_norm == "all":
+            q, k = self._unit(q, p.q_norm), self._unit(k, p.k_norm)
+        q, k, v = split_heads(q, self.num_heads), split_heads(k, self.kv_heads), split_heads(v, self.kv_heads)
+        if self.qk_norm == "head":
             q, k = self._unit(q, p.q_norm), self._unit(k, p.k_norm)
         if self.position == "rotary":
             q, k = rotate(q, positions_S, self.rope_base), rotate(k, positions_S, self.rope_base)
         return q, k, v
 
-    def _unit(self, x_BHSN: Any, weight: Any) -> Any:
-        x = at_least_float32(x_BHSN)
-        return F.rms_norm(x, x.shape[-1:], promote(weight, x), self.qk_norm_eps).to(x_BHSN.dtype)
+    def _unit(self, rows: Any, weight: Any) -> Any:
+        x = at_least_float32(rows)
+        return F.rms_norm(x, x.shape[-1:], promote(weight, x), self.qk_norm_eps).to(rows.dtype)
 
     def _mask(self, num_queries: int, num_keys: int, device: Any) -> Any:
         """Which keys each query sees; the last query stands beside the last key."""
@@ -195,8 +203,11 @@ class Softmax(Op):
 
     def _turned(self, p: dict[str, Any], part: str, x_D: list[float], position: int) -> list[list[float]]:
         size = len(p["w_q"]) // self.num_heads
-        heads = plain.slices(plain.affine(p[f"w_{part}"], x_D, p.get(f"b_{part}")), size)
-        if self.qk_norm:
+        row = plain.affine(p[f"w_{part}"], x_D, p.get(f"b_{part}"))
+        if self.qk_norm == "all":
+            row = plain.rms_norm(row, p[f"{part}_norm"], self.qk_norm_eps)
+        heads = plain.slices(row, size)
+        if self.qk_norm == "head":
             heads = [plain.rms_norm(head, p[f"{part}_norm"], self.qk_norm_eps) for head in heads]
         return [rotated(head, position, self.rope_base) for head in heads] if self.position == "rotary" else heads
 
