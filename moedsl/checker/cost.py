@@ -23,7 +23,7 @@ def cost(
     seq: int = 2048,
     dtype: str = "bfloat16",
 ) -> dict[str, object]:
-    """Count a spec's models; those with errors are left out, and `moedsl.check` says what is wrong with them.
+    """Count a spec's models, in all and for each layer.
 
     Args:
         source: A path, perhaps `FILE::MODEL`, or a text.
@@ -33,8 +33,12 @@ def cost(
         batch: Sequences that the cache holds.
         seq: Tokens per sequence, for operations and for the cache.
         dtype: What weights and caches are kept in.
+
+    Raises:
+        SpecError: the spec has errors, which `moedsl.check` returns and this does not.
     """
     result = check(source, model=model, params=params, overrides=overrides)
+    result.require()
     return cost_of(result.graphs.values(), batch=batch, seq=seq, dtype=dtype)
 
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moedsl.checker import hir
-from moedsl.checker.bind import Binder
+from moedsl.checker.bind import Binder, Bound
 from moedsl.checker.build import build
 from moedsl.checker.evaluate import evaluate
+from moedsl.checker.fit import fit
 from moedsl.checker.loader import Loader
 from moedsl.checker.recipe import BoundRecipe, bind_recipe
 from moedsl.checker.statics import check_assertion
-from moedsl.diagnostics import Diagnostic, Report
+from moedsl.diagnostics import Diagnostic, Report, SpecError
 from moedsl.ir.graph import Graph
 from moedsl.ir.verify import assert_valid
 from moedsl.syntax import ast
 
 MAX_SOURCE_NAME = 4096
+MESSAGE_WIDTH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,10 @@ class CheckResult:
     graphs: Mapping[str, Graph] = field(default_factory=dict)
     """Every model that is free of errors, by name, in the order written."""
     recipes: Mapping[str, BoundRecipe] = field(default_factory=dict)
+    bound: Mapping[str, Bound] = field(default_factory=dict, repr=False)
+    """The blocks behind each graph, with every field resolved."""
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The texts of the spec and of the project's files that it imports, by path below the root, the spec first."""
 
     @property
     def ok(self) -> bool:
@@ -39,6 +45,18 @@ class CheckResult:
     def graph(self) -> Graph | None:
         """The only model, or the last one of several; none when there is none without errors."""
         return next(iter(list(self.graphs.values())[-1:]), None)
+
+    def require(self) -> None:
+        """Raise unless there is no error.
+
+        Raises:
+            SpecError: its text shows the errors, its `.diagnostics` holds them.
+        """
+        errors = tuple(d for d in self.diagnostics if d.severity == "error")
+        if errors:
+            from moedsl.render.text import render_text
+
+            raise SpecError(render_text(errors, color=False, width=MESSAGE_WIDTH), errors)
 
 
 def check(
@@ -73,17 +91,26 @@ def check(
     evaluated = evaluate(
         file, loader, report, model=model, params=params or {}, overrides=_parse_overrides(overrides, report)
     )
-    graphs = {m.name: g for m in evaluated.models if (g := _graph(m, report)) is not None}
+    built = {m.name: b for m in evaluated.models if (b := _graph(m, report)) is not None}
     recipes = {r.name: b for r in evaluated.recipes if (b := bind_recipe(r, report)) is not None}
-    return CheckResult(diagnostics=_ordered(report), graphs=graphs, recipes=recipes)
+    for recipe in recipes.values():
+        if recipe.model in built:
+            fit(recipe, built[recipe.model][1], report)
+    return CheckResult(
+        diagnostics=_ordered(report),
+        graphs={name: graph for name, (_, graph) in built.items()},
+        recipes=recipes,
+        bound={name: bound for name, (bound, _) in built.items()},
+        sources=loader.sources,
+    )
 
 
 def _is_text(source: str) -> bool:
     return "\n" in source or "{" in source or len(source) > MAX_SOURCE_NAME
 
 
-def _graph(model: hir.Model, report: Report) -> Graph | None:
-    """The model's graph, when neither binding nor building nor an assertion adds an error."""
+def _graph(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
+    """The model's blocks and its graph, when neither binding nor building nor an assertion adds an error."""
     mine = Report()
     bound = Binder(report=mine).bind(model.block)
     graph = build(model, bound, mine) if bound is not None else None
@@ -93,7 +120,7 @@ def _graph(model: hir.Model, report: Report) -> Graph | None:
             check_assertion(assertion, graph, mine)
     for diagnostic in mine:
         report.keep(diagnostic)
-    return graph if graph is not None and not mine.has_errors else None
+    return (bound, graph) if bound is not None and graph is not None and not mine.has_errors else None
 
 
 def _parse_overrides(overrides: Sequence[str], report: Report) -> list[ast.Assign]:

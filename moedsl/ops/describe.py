@@ -48,32 +48,41 @@ def fields(op: type[Op]) -> tuple[FieldInfo, ...]:
     return tuple(_field(op, name) for name in op.model_fields)
 
 
-def written(value: object) -> str:
-    """A value as a user would write it in a spec."""
+def written(op: type[Op], name: str, value: object) -> str:
+    """A field's value as a user would write it in a spec."""
+    annotation = op.model_fields[name].annotation
+    is_text = str in (annotation, *get_args(annotation))
+    return f'"{_escaped(value)}"' if is_text and isinstance(value, str) else _plain(value)
+
+
+def settings(op: Op) -> dict[str, str]:
+    """Every field with its value as a user would write it."""
+    return {name: written(type(op), name, getattr(op, name)) for name in type(op).model_fields}
+
+
+def _plain(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
     if isinstance(value, (tuple, list)):
-        return "[" + ", ".join(written(v) for v in value) + "]"
+        return "[" + ", ".join(map(_plain, value)) + "]"
     if isinstance(value, Op):
-        settings = [f"{n} = {written(getattr(value, n))}" for n in type(value).model_fields]
-        return f"{value.keyword}({', '.join(settings)})"
+        return f"{value.keyword}({', '.join(f'{name} = {text}' for name, text in settings(value).items())})"
     return str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _field(op: type[Op], name: str) -> FieldInfo:
     info = op.model_fields[name]
-    is_text = str in (info.annotation, *get_args(info.annotation))
-    default = None
-    if info.default is not PydanticUndefined:
-        default = f'"{info.default}"' if is_text and info.default is not None else written(info.default)
+    required = info.default is PydanticUndefined
     return FieldInfo(
         name=name,
         type=_type(info.annotation, component_of(op, name)) + _bounds(info.metadata),
-        default=default,
+        default=None if required else written(op, name, info.default),
         effect=effect_of(op, name),
         description=info.description or "",
         inherits=inherits(op, name),
@@ -88,7 +97,7 @@ def _type(annotation: Any, component: str | None) -> str:
     if origin is Annotated:
         return _type(arguments[0], component) + _bounds(list(arguments[1:]))
     if origin is Literal:
-        return " | ".join(written(a) for a in arguments)
+        return " | ".join(map(_plain, arguments))
     if origin in (tuple, list):
         return f"list[{_type(arguments[0], component)}]"
     if annotation in _NAMES:
@@ -98,7 +107,5 @@ def _type(annotation: Any, component: str | None) -> str:
 
 def _bounds(metadata: list[Any]) -> str:
     """Constraints such as ` >= 1`, as pydantic keeps them."""
-    found = [
-        f"{sign} {written(getattr(m, name))}" for m in metadata for name, sign in _BOUNDS.items() if hasattr(m, name)
-    ]
+    found = [f"{sign} {getattr(m, name)}" for m in metadata for name, sign in _BOUNDS.items() if hasattr(m, name)]
     return " " + ", ".join(found) if found else ""

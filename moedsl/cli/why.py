@@ -1,0 +1,112 @@
+"""`moedsl why`: where the value of a field comes from, from the op's default to the last override."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from moedsl.cli._exit import EPILOG
+from moedsl.cli._report import require_graphs
+from moedsl.cli._specs import check_specs, settings, spec_options
+from moedsl.cli._text import columns, format_option, print_json
+from moedsl.names import closest
+
+if TYPE_CHECKING:
+    from moedsl.checker.provenance import History
+    from moedsl.ir.sourcemap import Origin
+
+    Places = dict[str, dict[str, History]]
+
+_WORDS = {
+    "default": "the op's default",
+    "inherited": "taken from the enclosing block",
+    "preset": "set by a preset",
+    "written": "written here",
+    "extends": "set by a model that extends it",
+    "at": "overridden by `at`",
+    "when": "set by `when`",
+    "set": "overridden by `--set`",
+    "argument": "given as an argument",
+}
+
+
+@click.command(epilog=EPILOG, short_help="Say where a field's value comes from.")
+@click.argument("path", metavar="PATH")
+@click.argument("name", metavar="FIELD")
+@spec_options
+@format_option
+def command(
+    path: str, name: str, model: str | None, params: tuple[str, ...], overrides: tuple[str, ...], form: str
+) -> None:
+    r"""Say where the value of FIELD comes from: everything that set it, first to last. The last one won.
+
+    FIELD is a spec path such as decoder.layers.3.moe.router.top_k; without the last part, all fields of that place.
+
+    \b
+    moedsl why specs/demo.moe decoder.layers.0.moe.router.top_k
+    moedsl why specs/demo.moe decoder.layers.0.moe.router
+    """
+    checked = check_specs([path], settings(model, params, overrides))
+    require_graphs(checked)
+    from moedsl.checker.provenance import histories
+
+    places = [histories(result) for result in checked.results.values()]
+    found = {field: origins for place in places for field, origins in _matching(place, name).items()}
+    if not found:
+        raise click.UsageError(_unknown(places, name))
+    if form == "json":
+        print_json({"schema": "moedsl.why/1", "fields": [_data(field, origins) for field, origins in found.items()]})
+        return
+    for field, origins in found.items():
+        click.echo(_text(field, origins))
+
+
+def _matching(places: Places, name: str) -> dict[str, History]:
+    """The fields that a path means: that one, or all of a place."""
+    place, _, field = name.rpartition(".")
+    if field in places.get(place, {}):
+        return {name: places[place][field]}
+    return {_join(name, field): origins for field, origins in places.get(name, {}).items()}
+
+
+def _join(place: str, field: str) -> str:
+    return f"{place}.{field}" if place else field
+
+
+def _text(path: str, origins: History) -> str:
+    rows = [(_place(o), _show(o.value), _WORDS[o.how]) for o in origins]
+    return "\n".join([f"{path} = {_show(origins[-1].value)}", *columns(rows, indent=2)])
+
+
+def _place(origin: Origin) -> str:
+    return str(origin.span) if origin.span is not None else "-"
+
+
+def _data(path: str, origins: History) -> dict[str, Any]:
+    return {"path": path, "value": _show(origins[-1].value), "origins": [_origin(o) for o in origins]}
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    at = origin.span.position if origin.span is not None else None
+    return {
+        "how": origin.how,
+        "value": _show(origin.value),
+        "path": origin.span.file.path if origin.span is not None else None,
+        "line": at.line if at else None,
+        "column": at.column if at else None,
+    }
+
+
+def _show(value: object) -> str:
+    from moedsl.checker.values import show
+
+    return show(value)
+
+
+def _unknown(places: list[Places], name: str) -> str:
+    known = [
+        n for group in places for place, fields in group.items() for n in (place, *(_join(place, f) for f in fields))
+    ]
+    best = closest(name, filter(None, known))
+    return f"nothing here is called `{name}`: " + (f"did you mean `{best}`?" if best else "see `moedsl show --ir`")
