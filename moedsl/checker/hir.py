@@ -6,7 +6,7 @@ Python: int, float, bool, str, None, tuples, and the types below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from moedsl.ir.graph import Move
@@ -21,7 +21,7 @@ class Symbol:
 
     text: str
     span: Span = field(compare=False, repr=False)
-    scope: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    scope: Collection[str] = field(default=(), compare=False, repr=False)
     """Variables that were in scope, to offer the closest when the field wanted a number."""
 
 

@@ -1,0 +1,178 @@
+"""Components: what `topk`, `fast(k = 2)` or a parameter that holds one stands for, declarations taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from moedsl.checker import naming
+from moedsl.checker.draft import Draft, Place
+from moedsl.checker.hir import POISON, Poison
+from moedsl.checker.scope import Declared, Named, Scope, Variable
+from moedsl.checker.slots import kind_of_word
+from moedsl.checker.values import Bare, Call, Given, what
+from moedsl.source import Span
+from moedsl.syntax import ast
+
+if TYPE_CHECKING:
+    from moedsl.checker.evaluation import Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Settings that a component gets from one declaration on the way to its keyword."""
+
+    scope: Scope
+    body: ast.Body | None = None
+    given: tuple[Given, ...] = ()
+    """Arguments of the keyword itself."""
+    call: Call | None = None
+    """A component that came as a value, its settings computed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A keyword and what declarations set under it, innermost first."""
+
+    path: tuple[str, ...]
+    span: Span
+    """Where the keyword is named by whoever uses it."""
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def keyword(self) -> str:
+        """The op's keyword."""
+        return self.path[-1]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """A name on its way to a keyword."""
+
+    path: tuple[str, ...]
+    given: tuple[Given, ...]
+    scope: Scope
+    span: Span
+    parts: list[Part] = field(default_factory=list)
+    seen: list[Declared] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Components:
+    """Resolves components."""
+
+    ev: Evaluation
+
+    def resolve(
+        self, names: Sequence[ast.Name], given: tuple[Given, ...], scope: Scope, *, kind: str | None
+    ) -> Component | None:
+        """The component that a name stands for, or none where that is reported.
+
+        Args:
+            names: The name as written.
+            given: Arguments of the call.
+            scope: Where the name stands.
+            kind: The kind that has to stand there; none where any may.
+        """
+        path = tuple(n.text for n in names)
+        span = names[0].span.to(names[-1].span)
+        walk = _Walk(path=path, given=given, scope=scope, span=span)
+        while True:
+            named, rest = walk.scope.resolve(walk.path)
+            if isinstance(named, Declared) and not rest:
+                step = self._declared(walk, named, kind)
+            elif isinstance(named, Variable) and not rest:
+                step = self._variable(walk, named)
+            elif named is None and len(walk.path) > 1:
+                naming.report_unknown_path(self.ev.report, names, scope)
+                return None
+            else:
+                return self._keyword(walk, named, span)
+            if step is None:
+                return None
+
+    def _keyword(self, walk: _Walk, named: Named | None, span: Span) -> Component:
+        if walk.given:
+            walk.parts.append(Part(scope=walk.scope, given=walk.given))
+        return Component(path=walk.path, span=span, parts=tuple(reversed(walk.parts)))
+
+    def _declared(self, walk: _Walk, declared: Declared, kind: str | None) -> _Walk | None:
+        declared.is_used = True
+        node = declared.node
+        if declared in walk.seen:
+            self._report_cycle([*walk.seen[walk.seen.index(declared) :], declared])
+            return None
+        if kind is not None and kind_of_word(node.slot.text) not in (kind, None):
+            self._report_kind(walk, node, kind)
+            return None
+        inner = declared.scope.child()
+        owner = f"`{node.slot.text} {node.name.text}`"
+        self.ev.variables.bind(node.parameters, walk.given, inner, owner=owner, span=walk.span)
+        self.ev.variables.check_conditions(inner)
+        value = node.value
+        head, body = (value.head, value.body) if isinstance(value, ast.Object) else (value, None)
+        if not isinstance(head, ast.Reference) or head.member:
+            self._report_no_component(head, owner)
+            return None
+        walk.parts.append(Part(scope=inner, body=body))
+        walk.seen.append(declared)
+        walk.path, walk.scope, walk.span = tuple(n.text for n in head.path), inner, head.span
+        walk.given = self.ev.expressions.arguments(head.call or (), inner)
+        return walk
+
+    def _variable(self, walk: _Walk, variable: Variable) -> _Walk | None:
+        value = self.ev.variables.read(variable)
+        if isinstance(value, Bare):
+            walk.path, walk.scope = value.path, value.scope
+        elif isinstance(value, Call):
+            walk.parts.append(Part(scope=value.scope, call=value))
+            walk.path, walk.scope = value.path, Scope()
+        else:
+            if value is not POISON:
+                words = f"`{variable.name}` holds {what(value)}, and a component has to stand here"
+                self.ev.report.add("E0301", words, walk.span, help="name a component")
+            return None
+        return walk
+
+    # ---- components as values
+
+    def make(self, head: ast.Reference, body: ast.Body | None, scope: Scope) -> Call | Poison:
+        """The value of `normal(std = 0.02)`, `ties { … }`, or the name of a declaration."""
+        given = self.ev.expressions.arguments(head.call or (), scope)
+        component = self.resolve(head.path, given, scope, kind=None)
+        if component is None:
+            return POISON
+        draft = Draft(slot="", span=head.span, place=Place("written"), op=None)
+        self.ev.bodies.fill(draft, component.parts, body, scope, Place("written"))
+        unnamed = [g for part in component.parts for g in part.given if g.name is None]
+        unnamed += [g for part in component.parts if part.call for g in part.call.arguments]
+        return Call(
+            path=component.path,
+            arguments=tuple(unnamed),
+            span=head.span,
+            scope=scope,
+            settings={name: entry.setting for name, entry in draft.entries.items()},
+            weight=1 + sum(e.weight for e in draft.entries.values()),
+            depth=1 + max((e.depth for e in draft.entries.values()), default=0),
+        )
+
+    # ---- words
+
+    def _report_cycle(self, ring: Sequence[Declared]) -> None:
+        chain = " -> ".join(f"`{d.node.name.text}`" for d in ring)
+        self.ev.report.add(
+            "E0209", f"these are declared by each other: {chain}", ring[0].span, help="let one of them name a keyword"
+        )
+
+    def _report_kind(self, walk: _Walk, node: ast.Declare, kind: str) -> None:
+        self.ev.report.add(
+            "E0218",
+            f"`{node.name.text}` is declared as `{node.slot.text}`, and a {kind} has to stand here",
+            walk.span,
+            help=f"use a {kind}, or declare it as `{kind} {node.name.text} = …`",
+        )
+
+    def _report_no_component(self, value: ast.Value, owner: str) -> None:
+        if not isinstance(value, ast.Broken):
+            self.ev.report.add("E0301", f"{owner} has to be a component", value.span, help="write a keyword after `=`")

@@ -1,0 +1,46 @@
+"""Values that come from outside the language, by `moedsl.compile(…, d_model = 256)` or the command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from moedsl.checker.hir import Bytes, Symbol
+from moedsl.checker.scope import Scope
+from moedsl.checker.values import Bare, Given, Items
+from moedsl.source import SourceFile, Span
+
+
+def given_params(params: Mapping[str, object], scope: Scope) -> tuple[Given, ...]:
+    """The parameters as arguments of a call, with a text of their own to point at."""
+    return tuple(_given(name, value, scope) for name, value in params.items())
+
+
+def _given(name: str, value: object, scope: Scope) -> Given:
+    shown = f"{name} = {_text(value)}"
+    source = SourceFile(path="<params>", text=shown)
+    span = source.span(len(name) + 3, len(shown))
+    return Given(name=name, value=_value(value, span, scope), span=span, name_span=source.span(0, len(name)))
+
+
+def _value(value: object, span: Span, scope: Scope) -> object:
+    if isinstance(value, float):
+        return Fraction(repr(value)) if math.isfinite(value) else Bare(path=(str(value),), span=span, scope=scope)
+    if isinstance(value, list | tuple):
+        return Items.of(_value(v, span, scope) for v in value)
+    if isinstance(value, Symbol):
+        return Bare(path=(value.text,), span=span, scope=scope)
+    if value is None or isinstance(value, bool | int | str | Bytes):
+        return value
+    raise TypeError(f"a parameter takes numbers, texts, true/false, none and lists, not {type(value).__name__}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "none"
+    if isinstance(value, Symbol):
+        return value.text
+    return f'"{value}"' if isinstance(value, str) else str(value)
