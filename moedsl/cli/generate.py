@@ -48,11 +48,12 @@ def command(
     from moedsl.runtime.generate import continue_text, printable
     from moedsl.runtime.runs import open_run
 
+    prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace") or "\n"
     with reporting():
         trained = open_run(run, device=device_of(device), build=lower)
         text = continue_text(
             trained,
-            prompt or "\n",
+            prompt,
             max_tokens=max_tokens,
             temperature=temperature,
             top_p=top_p,

@@ -48,17 +48,21 @@ def command(
     moedsl train specs/demo.moe                 its only recipe
     moedsl train specs/demo.moe::quick --steps 50 --out runs/first
     moedsl train --resume runs/first            exactly as if it had never stopped
+    moedsl train --resume runs/first FILE       the same, with what FILE says now if it computes the same
 
     Ctrl-C saves a checkpoint first.
     """
-    if (spec is None) == (run is None):
+    if spec is None and run is None:
         raise click.UsageError("give a FILE to train, or a run to --resume")
-    if run is not None and (out is not None or params or overrides):
-        raise click.UsageError("a resumed run keeps its folder and its settings: leave out --out, --set and --param")
+    if run is not None and out is not None:
+        raise click.UsageError("a resumed run stays in its folder: leave out --out")
+    if spec is None and (params or overrides):
+        raise click.UsageError("--set and --param need the FILE that they are about")
     require_train_extra()
     with reporting():
         chosen = device_of(device)
-        folder, job = _resume(run, steps) if run else _begin(_request(spec or "", params, overrides, steps), out)
+        request = None if spec is None else _request(spec, params, overrides, steps)
+        folder, job = _begin(request, out) if request and not run else _resume(run or Path(), request, steps)
         _finish(folder, job, _train(folder, job, chosen, quiet))
 
 
@@ -78,10 +82,10 @@ def _begin(request: Request, out: Path | None) -> tuple[RunFolder, Job]:
     return begin(job, out), job
 
 
-def _resume(run: Path, steps: int | None) -> tuple[RunFolder, Job]:
+def _resume(run: Path, request: Request | None, steps: int | None) -> tuple[RunFolder, Job]:
     from moedsl.runtime.runs import resume
 
-    return resume(run, steps=steps)
+    return resume(run, request=request, steps=steps)
 
 
 def _train(folder: RunFolder, job: Job, device: Any, quiet: bool) -> Outcome:

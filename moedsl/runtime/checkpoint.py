@@ -10,7 +10,8 @@ Loading runs no code from the folder, and believes nothing whose digest does not
 from __future__ import annotations
 
 import json
-import shutil
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +24,13 @@ from torch import Tensor, nn
 
 from moedsl.ir.graph import Graph
 from moedsl.runtime.failures import failure
-from moedsl.runtime.files import new_folder, read_json, sha256, sweep, write_json
+from moedsl.runtime.files import new_folder, read_json, remove_folder, sha256, sweep, write_json
 
 SCHEMA = "moedsl.checkpoint/1"
 MODEL, TRAINING, INDEX = "model.safetensors", "training.safetensors", "checkpoint.json"
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How safetensors words what the system refused."""
 
 Flat = dict[str, Tensor]
 
@@ -59,7 +63,7 @@ class Checkpoint:
 def save(
     folder: Path, *, model: nn.Module, state: TrainingState, graph: Graph, digests: Mapping[str, str], keep: int
 ) -> Path:
-    """Write a checkpoint, then remove older ones beyond `keep`.
+    """Write a checkpoint unless this step has one, then remove older ones beyond `keep`.
 
     Args:
         folder: The run's `checkpoints`.
@@ -74,13 +78,15 @@ def save(
     """
     about = {"schema": SCHEMA, "step": state.step, "digests": dict(digests)}
     target = folder / f"step-{state.step:08d}"
+    if target.is_dir():
+        return target
     with new_folder(target) as temporary:
         _write_tensors(temporary / MODEL, _weights(model, graph), about)
         _write_tensors(temporary / TRAINING, _flatten(state), about)
         files = {name: sha256(temporary / name) for name in (MODEL, TRAINING)}
         write_json(temporary / INDEX, {**about, "files": files})
     for old in _step_folders(folder)[:-keep]:
-        shutil.rmtree(old)
+        remove_folder(old)
     return target
 
 
@@ -119,11 +125,11 @@ def _write_tensors(path: Path, tensors: Flat, about: Mapping[str, Any]) -> None:
     dense = {name: value.detach().contiguous() for name, value in tensors.items()}
     try:
         save_file(dense, path, metadata={"moedsl": json.dumps(about)})
-    except SafetensorError as refusal:  # its I/O errors say `(os error NUMBER)`
-        number = str(refusal).rpartition("os error ")[2].rstrip(")")
-        if not number.isdigit():
+    except SafetensorError as refusal:
+        number = _OS_ERROR.search(str(refusal))
+        if number is None:
             raise
-        raise OSError(int(number), str(refusal)) from refusal
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from refusal
 
 
 # ---- finding and reading

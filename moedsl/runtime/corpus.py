@@ -10,6 +10,7 @@ import codecs
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def texts(documents: Iterable[Document]) -> Iterator[str]:
 
 def _pieces(document: Document) -> Iterator[str]:
     decoder, done, rest = codecs.getincrementaldecoder("utf-8")(), document.start, ""
-    for chunk in (*document.chunks(_CHUNK), b""):
+    for chunk in chain(document.chunks(_CHUNK), (b"",)):
         waiting = len(decoder.getstate()[0])
         try:
             text = rest + decoder.decode(chunk, final=not chunk)

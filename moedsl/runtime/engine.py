@@ -65,6 +65,13 @@ def set_determinism(recipe: RecipeBlock, device: torch.device) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False
 
 
+def seed_step(device: torch.device, seed: int) -> None:
+    """Seed what a step draws from: `torch.manual_seed` would take longer than the rest of the loop."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 @contextmanager
 def memory_failures() -> Iterator[None]:
     """Running out of memory is the user's to mend, and has a code."""

@@ -37,7 +37,10 @@ def write_json(path: Path, value: object) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which gets its name when the block ends without an error and all of it is on the disk."""
+    """A folder to fill, which gets its name when the block ends without an error and all of it is on the disk.
+
+    There must be nothing of that name yet.
+    """
     temporary = path.with_name(f"{UNFINISHED}{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -46,12 +49,19 @@ def new_folder(path: Path) -> Iterator[Path]:
         for file in temporary.iterdir():
             sync_file(file)
         sync_folder(temporary)
-        shutil.rmtree(path, ignore_errors=True)
         os.rename(temporary, path)
     except Exception:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that a crash leaves all of it or, by its own name, nothing."""
+    doomed = path.with_name(f"{UNFINISHED}{path.name}")
+    shutil.rmtree(doomed, ignore_errors=True)
+    os.rename(path, doomed)
+    shutil.rmtree(doomed)
 
 
 def sweep(folder: Path) -> None:

@@ -47,7 +47,7 @@ class Trainer:
     def advance(self) -> None:
         """Do one update and note its results in the meter."""
         recipe, step = self.recipe, self.step + 1
-        torch.manual_seed(seed_of(recipe.seed, step))
+        engine.seed_step(self.device, seed_of(recipe.seed, step))
         lr = self.lr * self.schedule.factor(step, steps=self.steps)
         set_learning_rate(self.optimizer, lr)
         result = train_step(
@@ -87,7 +87,7 @@ class Trainer:
 
     def blame(self, step: int) -> RunFailure:
         """Find out why a step's loss or gradient is not finite. The guard has kept the weights that it met."""
-        torch.manual_seed(seed_of(self.recipe.seed, step))
+        engine.seed_step(self.device, seed_of(self.recipe.seed, step))
         return not_finite(
             self.model,
             self.graph,
