@@ -12,7 +12,7 @@ from moedsl.checker import naming
 from moedsl.checker.components import Component, Part
 from moedsl.checker.draft import Draft, Key, Place, Relation
 from moedsl.checker.scope import Declared, Scope, Template
-from moedsl.checker.slots import block_op, kind_of_word, op_class
+from moedsl.checker.slots import block_op, blocks_with_slot, kind_of_word, op_class
 from moedsl.checker.stack_draft import StackDraft, TemplateDraft, TemplateText
 from moedsl.checker.values import Given
 from moedsl.names import did_you_mean
@@ -134,9 +134,9 @@ class Blocks:
         """Whether a new block may take this key: nothing equally deep needs what stood there, or removed it."""
         if child is not None:
             return self.ev.settings.stand_aside(child, place, span)
-        removed = draft.removed.get(key)
+        removed, where = draft.removed.get(key, (None, None))
         if removed is not None and place.relation(removed) is Relation.RIVAL:
-            self.ev.settings.conflict(f"`{key[0]}`", span, span)
+            self.ev.settings.conflict(f"`{key[0]}`", span, where)
             return False
         return True
 
@@ -273,7 +273,7 @@ class Blocks:
             self.ev.report.add("E0210", words, node.slot.span, help="move it out of these braces")
             return
         known = [*(draft.slots or {}), *fields]
-        help = f"write `{word} = …`" if word in fields else did_you_mean(word, known)
+        help = f"write `{word} = …`" if word in fields else _where_it_belongs(word) or did_you_mean(word, known)
         self.ev.report.add(
             "E0222",
             f"`{draft.slot}` has no slot `{word}`",
@@ -281,3 +281,9 @@ class Blocks:
             help=help,
             fixes=naming.fixes(word, known, node.slot.span),
         )
+
+
+def _where_it_belongs(word: str) -> str | None:
+    """An offer of the blocks that have a slot of this name."""
+    homes = blocks_with_slot(word)
+    return "it belongs in a " + " or a ".join(f"`{h}`" for h in homes) if homes else None

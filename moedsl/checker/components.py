@@ -11,7 +11,7 @@ from moedsl.checker.draft import Draft, Place
 from moedsl.checker.hir import POISON, Poison
 from moedsl.checker.scope import Declared, Named, Scope, Variable
 from moedsl.checker.slots import kind_of_word
-from moedsl.checker.values import Bare, Call, Given, what
+from moedsl.checker.values import Bare, Call, Given, depth, weight, what
 from moedsl.source import Span
 from moedsl.syntax import ast
 
@@ -143,6 +143,8 @@ class Components:
         component = self.resolve(head.path, given, scope, kind=None)
         if component is None:
             return POISON
+        if body is None and all(part.given for part in component.parts):
+            return self._plain_call(component, given, head.span, scope)
         draft = Draft(slot="", span=head.span, place=Place("written"), op=None)
         self.ev.bodies.fill(draft, component.parts, body, scope, Place("written"))
         unnamed = [g for part in component.parts for g in part.given if g.name is None]
@@ -155,6 +157,18 @@ class Components:
             settings={name: entry.setting for name, entry in draft.entries.items()},
             weight=1 + sum(e.weight for e in draft.entries.values()),
             depth=1 + max((e.depth for e in draft.entries.values()), default=0),
+        )
+
+    def _plain_call(self, component: Component, given: tuple[Given, ...], span: Span, scope: Scope) -> Call:
+        """A call of what is no declaration; what its arguments mean is for whoever reads it."""
+        weights, depths = [weight(g.value) for g in given], [depth(g.value) for g in given]
+        return Call(
+            path=component.path,
+            arguments=given,
+            span=span,
+            scope=scope,
+            weight=1 + sum(weights),
+            depth=1 + max(depths, default=0),
         )
 
     # ---- words

@@ -38,16 +38,23 @@ class Counting:
     """Set while an assert is evaluated."""
 
     def collect(self, node: ast.Assert, scope: Scope) -> None:
-        """Keep an assert for when the graph is built."""
+        """Keep an assert for when the graph is built; one that counts nothing is decided at once."""
+        if not any(_counts(r) for r in references(node.test)):
+            self._decide(node, scope)
+            return
         self.assertions.append(
             hir.Assertion(
                 test=node.test,
                 evaluate=lambda functions: self._evaluate(node.test, scope, functions),
                 message=node.message,
                 span=node.test.span,
-                needs_graph=any(_counts(r) for r in references(node.test)),
             )
         )
+
+    def _decide(self, node: ast.Assert, scope: Scope) -> None:
+        if self.ev.expressions.is_true(node.test, scope) is False:
+            words = node.message or "the assertion does not hold"
+            self.ev.report.add("E0801", words, node.test.span, help="change the model, or the bound")
 
     def take(self) -> tuple[tuple[hir.Assertion, ...], tuple[Move, ...]]:
         """What was collected since the last time."""

@@ -91,7 +91,8 @@ class Draft:
     doc: str = ""
     entries: dict[str, Entry] = field(default_factory=dict)
     children: dict[Key, Draft] = field(default_factory=dict)
-    removed: dict[Key, Place] = field(default_factory=dict)
+    removed: dict[Key, tuple[Place, Span]] = field(default_factory=dict)
+    """What `slot = none` took away, and where that stands."""
     poisoned: bool = False
 
     @property

@@ -177,7 +177,8 @@ class Expressions:
             return POISON
         if isinstance(value, bool):
             return value
-        return self._refused(Refused("E0301", f"a test is `true` or `false`, not {what(value)}"), span)
+        words = f"a test is `true` or `false`, not {what(value)}"
+        return self._refused(Refused("E0301", words, "compare it with something"), span)
 
     def _refused(self, refused: Refused, span: Span) -> object:
         self.ev.report.add(refused.code, refused.message, span, help=refused.help)

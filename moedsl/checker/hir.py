@@ -116,8 +116,6 @@ class Assertion:
     """
     message: str | None
     span: Span = field(compare=False, repr=False)
-    needs_graph: bool = True
-    """False where the test counts nothing, so that it can be decided before anything is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

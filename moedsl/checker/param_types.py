@@ -115,7 +115,7 @@ def _report_misfit(report: Report, value: object, param: ast.Param, wanted: ast.
         f"`{name}` takes {words}{_among(wanted)}, not {_named(value)}",
         span,
         labels=(Label(span=param.name.span, text=f"declared as `{wanted.span.text}`"),),
-        help=_help(value, wanted),
+        help="write a whole number, or round it with `//`" if code == "E0303" else _help(value, wanted),
         note=note(value) or None,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from moedsl.checker import hir
 from moedsl.checker.components import Component, Part
-from moedsl.checker.draft import Draft, Entry, Key, Place, Rank
+from moedsl.checker.draft import Draft, Entry, Key, Place, Rank, Relation
 from moedsl.checker.hir import POISON
 from moedsl.checker.scope import Scope
 from moedsl.checker.stack_draft import AtPlan, LayersPlan, StackDraft
@@ -40,7 +40,7 @@ class Paths:
                 self._set(draft, node, path[-1], keys, scope, place)
                 return
             if not keys:
-                self._lost(draft, node, path)
+                self._lost(draft, node, path, place)
                 return
             draft, path = draft.children[keys[0]], path[used:]
         self.ev.attempts.succeed(node)
@@ -49,11 +49,16 @@ class Paths:
         else:
             self._set(draft, node, path[0], [], scope, place)
 
-    def _lost(self, draft: Draft, node: ast.Assign, path: Sequence[ast.Name]) -> None:
+    def _lost(self, draft: Draft, node: ast.Assign, path: Sequence[ast.Name], place: Place) -> None:
         """The block has nothing of that name; whether that is a mistake depends on the other layers."""
         name, known = path[0].text, [*(draft.slots or {}), *(c.name for c in draft.children.values() if c.name)]
         if draft.poisoned:
             self.ev.attempts.succeed(node)
+            return
+        removed, where = next((r for key, r in draft.removed.items() if key[0] == name), (None, None))
+        if removed is not None and place.relation(removed) is Relation.RIVAL:
+            self.ev.attempts.succeed(node)
+            self.ev.settings.conflict(f"`{name}`", path[0].span, where)
             return
         there = sorted({key[0] for key in draft.children})
         code = "E0216" if name in known else "E0222"
@@ -108,13 +113,13 @@ class Paths:
         if not keys:
             words = f"there is no `{name.text}` to remove from {draft.title}"
             self.ev.attempts.fail(node, "W0204", words, name.span, help="remove this line")
-            draft.removed.setdefault((name.text, ""), place)
+            draft.removed.setdefault((name.text, ""), (place, name.span))
             return
         self.ev.attempts.succeed(node)
         for key in keys:
             if self.ev.settings.stand_aside(draft.children[key], place, name.span):
                 del draft.children[key]
-                draft.removed[key] = place
+                draft.removed[key] = (place, name.span)
 
     def _fill(
         self, draft: Draft, node: ast.Assign, name: ast.Name, slot: Slot | None, value: object, place: Place

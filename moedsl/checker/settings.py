@@ -68,13 +68,13 @@ class Settings:
             self.conflict(words, span, first)
         return relation is Relation.DEEPER
 
-    def conflict(self, words: str, span: Span, first: Span) -> None:
+    def conflict(self, words: str, span: Span, first: Span | None) -> None:
         """Two statements that are equally deep want different things of the same layer."""
         self.ev.report.add(
             "E0215",
             f"{words} is given in two ways that exclude each other",
             span,
-            labels=(Label(span=first, text="the other one is here"),),
+            labels=(Label(span=first, text="the other one is here"),) if first else (),
             help="select other layers in one of them, or remove it",
         )
 

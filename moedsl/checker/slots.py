@@ -34,6 +34,11 @@ def kind_of_word(word: str) -> str | None:
     return _words().get(word)
 
 
+def blocks_with_slot(word: str) -> tuple[str, ...]:
+    """The blocks in which a slot of this name stands."""
+    return tuple(b for b in registry.keywords("block") if word in block_op(b).slots)
+
+
 def declarable_words() -> tuple[str, ...]:
     """Words that may stand before a declaration's name."""
     return tuple(sorted(w for w in _words() if w not in ("block", "wiring")))
