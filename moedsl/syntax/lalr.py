@@ -60,7 +60,7 @@ class Machine:
             if step is None:
                 return False
             if step >= 0:
-                stack.append(Entry(step, token, token.start, token.start + len(token.text), 0))
+                stack.append(Entry(step, token, token.start, token.end, 0))
                 if len(stack) > self._max_stack:
                     raise TooDeep(token.start, token.end)
                 return True
@@ -104,15 +104,15 @@ class Machine:
 
     # ---- questions, which change nothing
 
-    def num_fitting(self, kinds: Iterable[str]) -> int:
-        """How many of these tokens would be accepted from here, one after the other."""
-        states = [entry.state for entry in self.stack]
+    def num_fitting(self, kinds: Iterable[str], *, below: int = 0) -> int:
+        """How many of these tokens would be accepted in turn, if the last `below` symbols were taken back."""
+        states = [entry.state for entry in self.stack[: len(self.stack) - below]]
         return sum(1 for _ in _accepted(self.table, states, kinds))
 
     def expected(self) -> set[str]:
         """The kinds that would be accepted next."""
         here = self.table.states[self.stack[-1].state]
-        return {kind for kind in here if kind.isupper() or kind == END if self.num_fitting([kind])}
+        return {kind for kind in here if kind.isupper() and self.num_fitting([kind])}
 
 
 def _spliced(rule: Rule, entries: list[Entry]) -> list[Any]:

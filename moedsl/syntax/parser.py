@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from moedsl.diagnostics import Report
 from moedsl.source import SourceFile
-from moedsl.syntax import ast, table
+from moedsl.syntax import ast, faults, table
+from moedsl.syntax.brackets import balance
 from moedsl.syntax.lalr import Machine, TooDeep
 from moedsl.syntax.reader import Unreadable, read
 from moedsl.syntax.recovery import Recovery
@@ -12,27 +13,33 @@ from moedsl.syntax.tokens import Token
 from moedsl.syntax.tree import Builder
 
 MAX_DEPTH = 100
-"""Nodes within nodes; what walks the tree may recurse."""
+"""Nodes within nodes: what walks the tree may recurse."""
 MAX_STACK = 1000
 
 
 def parse(source: SourceFile, report: Report) -> ast.File:
-    """The tree of a file. Where the text is wrong, the report says so, and the tree has `Broken` nodes or lacks them."""
+    """The tree of a file. What is wrong with the text is in the report, and `Broken` or left out in the tree."""
     try:
-        text = read(source, report)
-        builder = Builder(source, report, text.docs)
-        machine = Machine(table.load(), builder, max_depth=MAX_DEPTH, max_stack=MAX_STACK)
-        return _run(machine, text.tokens, Recovery(source, report, machine, text.tokens))
+        return _parse(source, report)
     except Unreadable:
         pass
     except TooDeep as deep:
-        span = source.span(deep.start, deep.end)
-        report.add("E0104", f"this is nested more than {MAX_DEPTH} levels deep", span, help="split it with `let`")
+        span = source.span(deep.start, min(deep.end, deep.start + 1))
+        message = f"what starts here is nested more than {MAX_DEPTH} levels deep"
+        report.add("E0104", message, span, help="name parts of it with `let`")
     return ast.File(source=source, edition=None, items=(), span=source.span(0, 0))
 
 
-def _run(machine: Machine, tokens: list[Token], recovery: Recovery) -> ast.File:
+def _parse(source: SourceFile, report: Report) -> ast.File:
+    text = read(source, report)
+    mended = faults.mend(source, report, text.tokens)
+    tokens = balance(source, report, mended.tokens, mended.quiet)
+    machine = Machine(table.load(), Builder(source, report, text.docs), max_depth=MAX_DEPTH, max_stack=MAX_STACK)
+    _run(machine, tokens, Recovery(source, report, machine, tokens, mended.quiet))
+    return machine.result
+
+
+def _run(machine: Machine, tokens: list[Token], recovery: Recovery) -> None:
     at = 0
     while at < len(tokens):
         at = at + 1 if machine.feed(tokens[at]) else recovery.mend(at)
-    return machine.result

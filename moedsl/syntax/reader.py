@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from moedsl.diagnostics import Report
 from moedsl.source import SourceFile
 from moedsl.syntax.lalr import END
-from moedsl.syntax.tokens import Token, tokens
+from moedsl.syntax.tokens import TRIVIA, Token, tokens
 
 MAX_NESTING = 32
 """Brackets within brackets."""
@@ -39,14 +39,14 @@ def read(source: SourceFile, report: Report) -> Read:
     found, docs, depth = Read(), _Docs(), 0
     for token in tokens(source.text):
         docs.see(token)
-        if token.kind in ("SPACE", "NEWLINE", "COMMENT", "DOC"):
+        if token.kind in TRIVIA:
             continue
         if docs.lines:
             found.docs[token.start] = docs.take()
         depth += (token.kind in OPENERS) - (token.kind in CLOSERS and depth > 0)
         found.tokens.append(token)
         _refuse_excess(source, report, token, depth, len(found.tokens))
-    found.tokens.append(Token(END, "", len(source.text)))
+    found.tokens.append(Token(END, "", len(source.text), len(source.text)))
     return found
 
 
@@ -81,7 +81,7 @@ def _refuse_excess(source: SourceFile, report: Report, token: Token, depth: int,
     if depth > MAX_NESTING:
         report.add(
             "E0104",
-            f"this `{token.text}` is the {depth}th bracket within brackets; at most {MAX_NESTING} are read",
+            f"this `{token.text}` is nested more than {MAX_NESTING} brackets deep",
             span,
             help="close the brackets that are open, or split the file with `import`",
         )

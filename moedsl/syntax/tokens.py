@@ -40,11 +40,8 @@ class Token(NamedTuple):
     """A terminal of the grammar, or a name in `TRIVIA` or `FAULTS`."""
     text: str
     start: int
-
-    @property
-    def end(self) -> int:
-        """One past its last character."""
-        return self.start + len(self.text)
+    end: int
+    """One past its last character."""
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -58,15 +55,16 @@ def tokens(text: str) -> Iterator[Token]:
         if kind == "UNCLOSED":
             yield from _unclosed(found, match.start())
         else:
-            yield Token(kind, found, match.start())
+            yield Token(kind, found, match.start(), match.end())
 
 
 def _unclosed(text: str, start: int) -> Iterator[Token]:
     """A string without its second quote ends with its line, but brackets at the very end are not meant to be in it."""
     string = text.rstrip(" \t\r\f,)]}") if len(text) > 1 else text
-    yield Token("UNCLOSED", string, start)
-    for token in tokens(text[len(string) :]):
-        yield token._replace(start=token.start + start + len(string))
+    end = start + len(string)
+    yield Token("UNCLOSED", string, start, end)
+    for kind, rest, first, last in tokens(text[len(string) :]):
+        yield Token(kind, rest, first + end, last + end)
 
 
 @cache

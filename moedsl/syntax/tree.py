@@ -210,8 +210,9 @@ class Builder:
         return ast.Argument(name=None, value=children[0], span=span)
 
     def named_argument(self, children: list[Any], span: Span) -> ast.Argument:
-        name = self._name(children[0]) if children[0].text else None
-        return ast.Argument(name=name, value=children[1], span=span)
+        if not children[0].text:
+            return ast.Argument(name=None, value=ast.Broken(span=span), span=span)
+        return ast.Argument(name=self._name(children[0]), value=children[1], span=span)
 
     def type(self, children: list[Any], span: Span) -> ast.TypeName | None:
         path, *rest = children

@@ -1,0 +1,82 @@
+"""Blocks, lists and comments as other languages write them."""
+
+from __future__ import annotations
+
+from moedsl.syntax.lalr import END
+from moedsl.syntax.mistakes.mend import Mend
+from moedsl.syntax.notes import safe, unsafe
+from moedsl.syntax.place import Place
+from moedsl.syntax.tokens import Token
+
+
+def block_by_indentation(place: Place) -> Mend | None:
+    """`model Tiny:` and deeper lines below, as in Python and YAML."""
+    token, follows = place.token, place.ahead()
+    if token.kind != "COLON" or not place.ends_line or "LBRACE" not in place.expected:
+        return None
+    indent = place.indent(token)
+    if follows.kind == END or place.indent(follows) <= indent:
+        return None
+    stop = next(i for i in range(place.at + 1, len(place.tokens)) if _ends_block(place, i, indent))
+    last = place.tokens[stop - 1]
+    closer = Token("RBRACE", "}", last.end, last.end)
+    end = place.source.span(last.end, last.end)
+    return Mend(
+        code="E0118",
+        message="a block stands in braces; indentation means nothing",
+        span=place.span(token),
+        help="write `{` here and `}` after the block",
+        fixes=unsafe("use braces", (place.span(token), " {"), (end, f"\n{' ' * (indent - 1)}}}")),
+        start=place.at,
+        stop=stop,
+        tokens=(token._replace(kind="LBRACE", text="{"), *place.tokens[place.at + 1 : stop], closer),
+    )
+
+
+def _ends_block(place: Place, at: int, indent: int) -> bool:
+    token = place.tokens[at]
+    if token.kind == END:
+        return True
+    return place.starts_line(token, place.tokens[at - 1]) and place.indent(token) <= indent
+
+
+def dash_list(place: Place) -> Mend | None:
+    """`- sparse`, a list as in YAML."""
+    if place.token.kind != "MINUS" or not place.is_on_new_line or not place.is_at_start:
+        return None
+    if place.ahead().kind == "MINUS":
+        return None
+    return Mend(
+        code="E0118",
+        message="a list stands in square brackets; a dash at the front of a line means nothing",
+        span=place.span(place.token),
+        help="write `[a, b, c]`",
+        tokens=None,
+    )
+
+
+def comment_sign(place: Place) -> Mend | None:
+    """`// a comment`, `-- a comment`, `/* a comment */`."""
+    token, follows = place.token, place.ahead()
+    sign = {"FLOOR": "//", "MINUS": "--", "SLASH": "/*"}.get(token.kind)
+    if sign is None or not place.is_at_start:
+        return None
+    if token.kind != "FLOOR" and (follows.start != token.end or token.text + follows.text[:1] != sign):
+        return None
+    line = place.line(token)
+    stop = next(i for i in range(place.at, len(place.tokens)) if _is_past(place, i, line))
+    span = place.source.span(token.start, token.start + 2)
+    return Mend(
+        code="E0124",
+        message=f"`{sign}` starts no comment",
+        span=span,
+        help="write `#`",
+        fixes=safe("write `#`", (span, "#")) if sign != "/*" else (),
+        start=place.at,
+        stop=stop,
+    )
+
+
+def _is_past(place: Place, at: int, line: int) -> bool:
+    token = place.tokens[at]
+    return token.kind == END or place.line(token) > line

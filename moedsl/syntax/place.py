@@ -1,0 +1,110 @@
+"""Where the parser stands when a token does not fit: the tokens around it, and what it would have taken instead."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import cached_property
+
+from moedsl.source import SourceFile, Span
+from moedsl.syntax.lalr import END, Entry, Machine
+from moedsl.syntax.tokens import Token
+
+VALUE_STARTS = frozenset(["NUMBER", "STRING", "NAME", "TRUE", "FALSE", "NONE", "LSQB", "LPAR", "MINUS", "NOT"])
+_NOTHING = Token(END, "", 0, 0)
+
+
+class Place:
+    """A token that does not fit, and its surroundings."""
+
+    def __init__(self, source: SourceFile, machine: Machine, tokens: list[Token], at: int) -> None:
+        self.source = source
+        self.machine = machine
+        self.tokens = tokens
+        self.at = at
+        self.token = tokens[at]
+
+    def ahead(self, distance: int = 1) -> Token:
+        """A token after this one, or the end."""
+        return self.tokens[min(self.at + distance, len(self.tokens) - 1)]
+
+    def back(self, distance: int = 1) -> Token:
+        """A token before this one; before the first there is an empty one."""
+        return self.tokens[self.at - distance] if self.at >= distance else _NOTHING
+
+    @cached_property
+    def expected(self) -> set[str]:
+        """The kinds that would have been accepted here."""
+        return self.machine.expected()
+
+    @property
+    def wants_value(self) -> bool:
+        """Whether a value must start here."""
+        return "NUMBER" in self.expected and "LSQB" in self.expected
+
+    @cached_property
+    def head(self) -> int:
+        """The index on the stack of the body or file whose statement is being read."""
+        return next(i for i in range(len(self.machine.stack) - 1, -1, -1) if self._row(i, "stmt"))
+
+    @property
+    def is_at_start(self) -> bool:
+        """Whether a statement could start here, and none has."""
+        return self.head == len(self.machine.stack) - 1
+
+    @cached_property
+    def first(self) -> int:
+        """The index of the token that starts the statement."""
+        return self.at if self.is_at_start else self.index(self.machine.stack[self.head + 1].start)
+
+    def index(self, offset: int) -> int:
+        """The index of the first token at or after an offset."""
+        return bisect_left(self.tokens, offset, key=lambda token: token.start)
+
+    @cached_property
+    def element(self) -> int | None:
+        """The index on the stack of the `(`, `[` or `,` after which a list's element is being read; none outside."""
+        for i in range(len(self.machine.stack) - 1, self.head, -1):
+            is_list = self._symbol(i) in ("LSQB", "COMMA") and self._row(i, "value")
+            if is_list or self._row(i, "paren"):
+                return i
+        return None
+
+    def _row(self, index: int, symbol: str) -> bool:
+        return symbol in self.machine.table.states[self.machine.stack[index].state]
+
+    def _symbol(self, index: int) -> str | None:
+        value = self.entry(index).value
+        return value.kind if isinstance(value, Token) else None
+
+    def entry(self, index: int) -> Entry:
+        """A symbol on the stack."""
+        return self.machine.stack[index]
+
+    # ---- text
+
+    def span(self, first: Token, last: Token | None = None) -> Span:
+        """The text from one token to another."""
+        return self.source.span(first.start, (last or first).end)
+
+    def line(self, token: Token) -> int:
+        """The line where a token starts."""
+        return self.source.position(token.start).line
+
+    def starts_line(self, token: Token, before: Token) -> bool:
+        """Whether a token is the first of its line, given the one before it."""
+        return before is _NOTHING or self.source.position(before.end).line < self.line(token)
+
+    @property
+    def is_on_new_line(self) -> bool:
+        """Whether this token is the first of its line."""
+        return self.starts_line(self.token, self.back())
+
+    @property
+    def ends_line(self) -> bool:
+        """Whether this token is the last of its line."""
+        return self.ahead().kind == END or self.starts_line(self.ahead(), self.token)
+
+    def indent(self, token: Token) -> int:
+        """The column of the first character of a token's line that is no space."""
+        text = self.source.line(self.line(token))
+        return len(text) - len(text.lstrip()) + 1
