@@ -143,6 +143,8 @@ class Binder:
         )
 
     def _value(self, value: object, component: str | None) -> Any:
+        if value is hir.POISON:
+            return _REFUSED
         if isinstance(value, hir.Component):
             return self._component(value, component)
         if isinstance(value, hir.Symbol):
@@ -190,6 +192,8 @@ class Binder:
 
     def _refused_field(self, cls: type[Op], name: str, error: ErrorDetails, block: hir.Block) -> None:
         setting = block.settings.get(name)
+        if setting is None and block.poisoned:
+            return
         if setting is None:
             where = block.keyword_span or block.span
             self.report.add(
@@ -201,12 +205,12 @@ class Binder:
             return
         code, message, help = explain(cls, name, setting.value, error)
         labels = _origin_labels(setting)
-        self.report.add(code, message, setting.span, labels=labels, help=help)
+        self.report.add(code, message, setting.span, labels=labels, help=help, note=setting.note or None)
 
     # ---- children
 
     def _children(self, cls: type[BlockOp], block: hir.Block, around: Mapping[str, Any]) -> tuple[Bound, ...] | None:
-        bound, complete = [], True
+        bound, complete = [], not block.poisoned
         for child in block.children:
             slot = cls.slots.get(child.slot) or (_LAYER if child.slot == "layer" else None)
             if slot is None:
@@ -225,7 +229,7 @@ class Binder:
         for name, slot in cls.slots.items():
             if name in written:
                 continue
-            if slot.required:
+            if slot.required and not block.poisoned:
                 self.report.add(
                     "E0322", f"`{block.slot}` needs a `{name}`", block.span, help=f"add `{name} …` inside its braces"
                 )
