@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from moedsl.checker.bind import Bound
+from moedsl.checker.refusals import plain
 from moedsl.checker.run import CheckResult
-from moedsl.ir.sourcemap import Origin
+from moedsl.ir.sourcemap import How, Origin
+from moedsl.ops.base import Op
+from moedsl.ops.describe import written
+from moedsl.source import Span
 
-History = tuple[Origin, ...]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that set a value."""
+
+    how: How
+    value: str
+    """As a user would write it."""
+    span: Span | None
+
+
+History = tuple[Step, ...]
 """What set a value, first to last; the last one won."""
+Histories = dict[str, dict[str, History]]
+"""By place (`decoder.layers.3.moe.router`, a recipe's `quick.optimizer`; "" for the model), then by field."""
 
 
-def histories(result: CheckResult) -> dict[str, dict[str, History]]:
-    """For each place (`decoder.layers.3.moe.router`, a recipe's `quick.optimizer`), its fields' histories."""
-    found: dict[str, dict[str, History]] = {}
+def histories(result: CheckResult) -> Histories:
+    """Every field of every model and recipe."""
+    found: Histories = {}
     for name, graph in result.graphs.items():
-        for place, block in _blocks("", result.bound[name]):
-            found[place] = _fields(block)
+        found |= {place: _of_block(block) for place, block in _blocks("", result.bound[name])}
         for (node, field), origins in graph.source_map.fields.items():
-            found.setdefault(node, {})[field] = origins
+            found.setdefault(node, {})[field] = _history(graph[node].op, field, origins)
     for name, recipe in result.recipes.items():
-        found[name] = _fields(recipe.bound)
-        found |= {f"{name}.{part.block.slot}": _fields(part) for part in recipe.bound.children}
+        found[name] = _of_block(recipe.bound)
+        found |= {f"{name}.{part.block.slot}": _of_block(part) for part in recipe.bound.children}
     return found
 
 
 def _blocks(place: str, bound: Bound) -> Iterator[tuple[str, Bound]]:
-    """The blocks that hold slots, by path: the model is the empty one."""
+    """The blocks that hold slots, by path."""
     yield place, bound
     for stack in bound.slots("stack"):
         name = stack.block.name or "stack"
@@ -37,7 +54,17 @@ def _blocks(place: str, bound: Bound) -> Iterator[tuple[str, Bound]]:
             yield from ((f"{here}.{c.block.slot}", c) for c in layer.children if c.op.kind == "block")
 
 
-def _fields(bound: Bound) -> dict[str, History]:
-    settings, op = bound.block.settings, bound.op
-    defaults = {name: (Origin(how="default", value=getattr(op, name)),) for name in type(op).model_fields}
-    return {name: (settings[name].origins if name in settings else defaults[name]) for name in defaults}
+def _of_block(bound: Bound) -> dict[str, History]:
+    return _fields(bound.op, {name: setting.origins for name, setting in bound.block.settings.items()})
+
+
+def _fields(op: Op, origins: Mapping[str, tuple[Origin, ...]]) -> dict[str, History]:
+    return {name: _history(op, name, origins.get(name, ())) for name in type(op).model_fields}
+
+
+def _history(op: Op, field: str, origins: tuple[Origin, ...]) -> History:
+    final = written(type(op), field, getattr(op, field))
+    if not origins:
+        return (Step(how="default", value=final, span=None),)
+    earlier = tuple(Step(how=o.how, value=plain(o.value), span=o.span) for o in origins[:-1])
+    return (*earlier, Step(how=origins[-1].how, value=final, span=origins[-1].span))

@@ -52,9 +52,9 @@ def explain(cls: type[Op], name: str, value: object, error: ErrorDetails) -> tup
             f"write a value {words} {show(context[bound])}",
         )
     if error["type"] == "literal_error":
-        choices = _choices(cls, name)
-        offer = did_you_mean(str(getattr(value, "text", value)), choices)
-        return "E0324", f"{what} is one of {_either(choices)}, not {shown}", offer
+        known = choices(cls, name)
+        offer = did_you_mean(str(getattr(value, "text", value)), known)
+        return "E0324", f"{what} is one of {_either(known)}, not {shown}", offer
     if error["type"] == "finite_number":
         return "E0323", f"{what} must be a finite number, not {shown}", "write a finite number"
     if isinstance(value, hir.Symbol):
@@ -70,28 +70,30 @@ def explain(cls: type[Op], name: str, value: object, error: ErrorDetails) -> tup
 
 
 def _wanted(cls: type[Op], name: str, error: ErrorDetails) -> str:
-    choices = _choices(cls, name)
-    if choices:
-        return "one of " + _either(choices)
+    known = choices(cls, name)
+    if known:
+        return "one of " + _either(known)
     return _WANTED.get(error["type"], "another kind of value")
 
 
-def _choices(cls: type[Op], name: str) -> tuple[str, ...]:
+def choices(cls: type[Op], name: str) -> tuple[str, ...]:
+    """The bare names that a field takes; `none` among them is a name like any other."""
     annotation = cls.model_fields[name].annotation
     flat = [a for part in (annotation, *get_args(annotation)) for a in get_args(part)]
     return tuple(dict.fromkeys(a for a in flat if isinstance(a, str)))
 
 
-def _either(choices: tuple[str, ...]) -> str:
-    return ", ".join(f"`{c}`" for c in choices)
+def _either(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{c}`" for c in names)
 
 
 def show(value: object) -> str:
     """A value as a user would write it, in backquotes."""
-    return f"`{_plain(value)}`"
+    return f"`{plain(value)}`"
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A value as a user would write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
@@ -105,7 +107,7 @@ def _plain(value: object) -> str:
     if isinstance(value, hir.Range):
         return f"{value.start}..{value.stop}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(_plain(v) for v in value) + "]"
+        return "[" + ", ".join(plain(v) for v in value) + "]"
     if isinstance(value, str):
         return f'"{value}"'
     return f"{value:g}" if isinstance(value, float) else str(value)

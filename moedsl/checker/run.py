@@ -13,11 +13,11 @@ from moedsl.checker.evaluate import evaluate
 from moedsl.checker.fit import fit
 from moedsl.checker.loader import Loader
 from moedsl.checker.recipe import BoundRecipe, bind_recipe
+from moedsl.checker.settings_text import parse_override
 from moedsl.checker.statics import check_assertion
 from moedsl.diagnostics import Diagnostic, Report, SpecError
 from moedsl.ir.graph import Graph
 from moedsl.ir.verify import assert_valid
-from moedsl.syntax import ast
 
 MAX_SOURCE_NAME = 4096
 MESSAGE_WIDTH = 100
@@ -88,10 +88,10 @@ def check(
     file = loader.main()
     if file is None:
         return CheckResult(diagnostics=tuple(report))
-    evaluated = evaluate(
-        file, loader, report, model=model, params=params or {}, overrides=_parse_overrides(overrides, report)
-    )
-    built = {m.name: b for m in evaluated.models if (b := _graph(m, report)) is not None}
+    assigns = [a for text in overrides if (a := parse_override(text, report)) is not None]
+    evaluated = evaluate(file, loader, report, model=model, params=params or {}, overrides=assigns)
+    is_sound = not report.has_errors
+    built = {m.name: b for m in evaluated.models if (b := _graph(m, report)) is not None and is_sound}
     recipes = {r.name: b for r in evaluated.recipes if (b := bind_recipe(r, report)) is not None}
     for recipe in recipes.values():
         if recipe.model in built:
@@ -121,17 +121,6 @@ def _graph(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
     for diagnostic in mine:
         report.keep(diagnostic)
     return (bound, graph) if bound is not None and graph is not None and not mine.has_errors else None
-
-
-def _parse_overrides(overrides: Sequence[str], report: Report) -> list[ast.Assign]:
-    from moedsl.source import SourceFile
-    from moedsl.syntax.parser import parse
-
-    statements: list[ast.Assign] = []
-    for text in overrides:
-        file = parse(SourceFile(path="--set", text=text), report)
-        statements += [s for s in file.items if isinstance(s, ast.Assign)]
-    return statements
 
 
 def _ordered(report: Report) -> tuple[Diagnostic, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moedsl.ir.graph import Graph
 
 STDIN = "-"
-_UNREADABLE = frozenset({"E0101", "E0102", "E0103", "E0710", "E0711", "E0712"})
+_UNREADABLE = frozenset({"E0101", "E0102", "E0103", "E0710"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,16 @@ class Checked:
 
 def exit_code(diagnostics: Iterable[Diagnostic]) -> ExitCode:
     """Unreadable input outranks findings; warnings alone are fine."""
-    errors = {d.code for d in diagnostics if d.severity == "error"}
-    if errors & _UNREADABLE:
+    errors = [d for d in diagnostics if d.severity == "error"]
+    if any(map(_is_unreadable, errors)):
         return ExitCode.UNREADABLE
     return ExitCode.FINDINGS if errors else ExitCode.OK
+
+
+def _is_unreadable(error: Diagnostic) -> bool:
+    """E0702 is about a file that a spec imports, and then points at the import; or about an input itself."""
+    is_input = error.span is None or not error.span.file.text
+    return error.code in _UNREADABLE or (error.code == "E0702" and is_input)
 
 
 def spec_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -76,8 +82,18 @@ def settings(model: str | None, params: Sequence[str], overrides: Sequence[str])
     for text in (*params, *overrides):
         if not all(part.strip() for part in text.partition("=")):
             raise click.UsageError(f"`{text}` sets nothing: write it as NAME=VALUE")
-    values = {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in params)}
-    return Settings(model=model, params=values, overrides=tuple(overrides))
+    return Settings(model=model, params=dict(map(_param, params)), overrides=tuple(overrides))
+
+
+def _param(text: str) -> tuple[str, object]:
+    from moedsl.checker.settings_text import parse_param
+
+    name, _, value = text.partition("=")
+    report = Report()
+    parsed = parse_param(name.strip(), value, report)
+    for problem in report:
+        raise click.UsageError(f"`--param {text}`: {problem.message}" + (f": {problem.help}" if problem.help else ""))
+    return name.strip(), parsed
 
 
 def check_specs(paths: Sequence[str], chosen: Settings) -> Checked:
@@ -124,7 +140,7 @@ def _find_in_folder(folder: str, report: Report) -> list[str]:
         found += [os.path.normpath(os.path.join(root, f)) for f in sorted(files) if f.endswith(".moe")]
     if not found:
         help = "name a folder with `.moe` files, or a file"
-        report.add("E0711", f"there is no `.moe` file in `{folder}` or below it", _start_of(folder), help=help)
+        report.add("E0710", f"there is no `.moe` file in `{folder}` or below it", _start_of(folder), help=help)
     return found
 
 
@@ -133,12 +149,12 @@ def _report_missing(name: str, report: Report) -> None:
     near = [str(folder / f.name) for f in folder.glob("*.moe")] if folder.is_dir() else []
     best = closest(name, near)
     help = f"did you mean `{best}`?" if best else "write the path of a `.moe` file, a folder, or `-`"
-    report.add("E0710", f"there is no file `{name}`", _start_of(name), help=help)
+    report.add("E0702", f"there is no file `{name}`", _start_of(name), help=help)
 
 
 def _report_closed(refusal: OSError, report: Report) -> None:
     message = f"the folder `{refusal.filename}` cannot be read: {(refusal.strerror or 'unknown reason').lower()}"
-    report.add("E0712", message, _start_of(str(refusal.filename)), help="make it readable, or leave it out")
+    report.add("E0702", message, _start_of(str(refusal.filename)), help="make it readable, or leave it out")
 
 
 def _start_of(path: str) -> Span:

@@ -13,10 +13,7 @@ from moedsl.cli._text import columns, format_option, print_json
 from moedsl.names import closest
 
 if TYPE_CHECKING:
-    from moedsl.checker.provenance import History
-    from moedsl.ir.sourcemap import Origin
-
-    Places = dict[str, dict[str, History]]
+    from moedsl.checker.provenance import Histories, History, Step
 
 _WORDS = {
     "default": "the op's default",
@@ -62,7 +59,7 @@ def command(
         click.echo(_text(field, origins))
 
 
-def _matching(places: Places, name: str) -> dict[str, History]:
+def _matching(places: Histories, name: str) -> dict[str, History]:
     """The fields that a path means: that one, or all of a place."""
     place, _, field = name.rpartition(".")
     if field in places.get(place, {}):
@@ -74,37 +71,27 @@ def _join(place: str, field: str) -> str:
     return f"{place}.{field}" if place else field
 
 
-def _text(path: str, origins: History) -> str:
-    rows = [(_place(o), _show(o.value), _WORDS[o.how]) for o in origins]
-    return "\n".join([f"{path} = {_show(origins[-1].value)}", *columns(rows, indent=2)])
+def _text(path: str, history: History) -> str:
+    rows = [(str(step.span) if step.span else "-", step.value, _WORDS[step.how]) for step in history]
+    return "\n".join([f"{path} = {history[-1].value}", *columns(rows, indent=2)])
 
 
-def _place(origin: Origin) -> str:
-    return str(origin.span) if origin.span is not None else "-"
+def _data(path: str, history: History) -> dict[str, Any]:
+    return {"path": path, "value": history[-1].value, "origins": [_step(step) for step in history]}
 
 
-def _data(path: str, origins: History) -> dict[str, Any]:
-    return {"path": path, "value": _show(origins[-1].value), "origins": [_origin(o) for o in origins]}
-
-
-def _origin(origin: Origin) -> dict[str, Any]:
-    at = origin.span.position if origin.span is not None else None
+def _step(step: Step) -> dict[str, Any]:
+    at = step.span.position if step.span else None
     return {
-        "how": origin.how,
-        "value": _show(origin.value),
-        "path": origin.span.file.path if origin.span is not None else None,
+        "how": step.how,
+        "value": step.value,
+        "path": step.span.file.path if step.span else None,
         "line": at.line if at else None,
         "column": at.column if at else None,
     }
 
 
-def _show(value: object) -> str:
-    from moedsl.checker.values import show
-
-    return show(value)
-
-
-def _unknown(places: list[Places], name: str) -> str:
+def _unknown(places: list[Histories], name: str) -> str:
     known = [
         n for group in places for place, fields in group.items() for n in (place, *(_join(place, f) for f in fields))
     ]
