@@ -1,72 +1,62 @@
-"""Small models for the tests of graphs, made of blocks as the evaluator would leave them."""
+"""Small models for the tests of graphs, written as specs."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
-from moedsl.checker import hir
-from moedsl.checker.bind import Binder
-from moedsl.checker.build import build
-from moedsl.diagnostics import Report
+from moedsl.checker.run import check
 from moedsl.ir.graph import Graph
-from moedsl.source import SourceFile
-
-SPEC = SourceFile(path="m.moe", text="model M {\n  d_model = 8\n}\n")
 
 
-def block(
-    slot: str, keyword: str | None = None, *children: hir.Block, name: str | None = None, **fields: Any
-) -> hir.Block:
-    at = SPEC.span(12, 19)
-    settings = {k: hir.Setting(value=v, span=at, name_span=at) for k, v in fields.items()}
-    return hir.Block(slot=slot, keyword=keyword, name=name, settings=settings, children=children, span=at)
+def block(head: str, *inside: str, **fields: object) -> str:
+    """`router topk { top_k = 2 }`: a block with fields and what stands inside it."""
+    settings = [f"{name} = {_written(value)}" for name, value in fields.items()]
+    return f"{head} {{\n{chr(10).join((*settings, *inside))}\n}}"
 
 
-def sparse(*extra: hir.Block, place: str = "pre", num_experts: int = 4, d_ff: int = 8, **router: Any) -> hir.Block:
+def sparse(*extra: str, place: str = "pre", **router: object) -> str:
     """A layer with a feed-forward part and a mixture of experts."""
+    mixture = (block("router topk", **{"top_k": 2, **router}), block("experts ffn", num_experts=4, d_ff=8), *extra)
+    return block("layer sparse", block("norm rmsnorm", place=place), block("ffn mlp", d_ff=16), block("moe", *mixture))
+
+
+def dense() -> str:
+    return block("layer dense", block("norm rmsnorm"), block("ffn mlp", d_ff=16))
+
+
+def momentum(keyword: str = "heavy_ball", **fields: object) -> str:
+    return block(f"momentum {keyword}", **fields)
+
+
+def balance(**fields: object) -> str:
+    return block("loss load_balance", **fields)
+
+
+def spec(*layers: str, causal: bool = True, d_model: int = 8, vocab_size: int = 16, tie: str = "embed") -> str:
+    """A language model over these layers; equal ones share a template."""
+    kinds: dict[str, list[str]] = {}
+    for layer in dict.fromkeys(layers):
+        kinds.setdefault(layer.split()[1], []).append(layer)
+    templates = {layer: f"{kind}{at or ''}" for kind, same in kinds.items() for at, layer in enumerate(same)}
     return block(
-        "layer",
-        None,
-        block("norm", "rmsnorm", place=place),
-        block("ffn", "mlp", d_ff=16),
-        block(
-            "moe",
-            None,
-            block("router", "topk", **{"top_k": 2, **router}),
-            block("experts", "ffn", num_experts=num_experts, d_ff=d_ff),
-            *extra,
-        ),
-        name="sparse",
-    )
-
-
-def dense() -> hir.Block:
-    return block("layer", None, block("norm", "rmsnorm"), block("ffn", "mlp", d_ff=16), name="dense")
-
-
-def momentum(**fields: Any) -> hir.Block:
-    return block("momentum", "heavy_ball", **fields)
-
-
-def balance(**fields: Any) -> hir.Block:
-    return block("loss", "load_balance", **fields)
-
-
-def model(*layers: hir.Block, causal: bool = True, d_model: int = 8, vocab_size: int = 16, tie: str = "embed") -> Graph:
-    """A language model over these layers."""
-    whole = block(
-        "model",
-        None,
-        block("embed", "token", vocab_size=vocab_size),
-        block("stack", None, *layers, name="decoder", causal=causal),
-        block("norm", "rmsnorm"),
-        block("head", "lm", tie=tie),
-        name="M",
+        "model M",
+        block("embed token", vocab_size=vocab_size),
+        *(f"layer {name} {layer[layer.index('{') :]}" for layer, name in templates.items()),
+        block("stack decoder", causal=causal, layers=f"[{', '.join(templates[layer] for layer in layers)}]"),
+        "norm rmsnorm {}",
+        block("head lm", **({} if tie == "none" else {"tie": tie})),
         d_model=d_model,
     )
-    report = Report()
-    bound = Binder(report=report).bind(whole)
-    assert bound is not None, report.diagnostics
-    graph = build(hir.Model(name="M", block=whole, span=whole.span), bound, report)
-    assert not report.diagnostics, report.diagnostics
-    return graph
+
+
+@cache
+def model(*layers: str, causal: bool = True, d_model: int = 8, vocab_size: int = 16, tie: str = "embed") -> Graph:
+    """The graph of `spec`. Tests share it: they never change it in place."""
+    text = spec(*layers, causal=causal, d_model=d_model, vocab_size=vocab_size, tie=tie)
+    result = check(text, path="m.moe")
+    assert result.graph is not None, result.diagnostics
+    return result.graph
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

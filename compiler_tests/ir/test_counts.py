@@ -55,7 +55,7 @@ def test_depth_and_width():
 
 
 def test_the_cache_grows_with_the_sequence_the_batch_and_the_dtype():
-    attention = block("layer", None, block("norm", "rmsnorm"), block("attention", "softmax", num_heads=2), name="a")
+    attention = block("layer a", block("norm rmsnorm"), block("attention softmax", num_heads=2))
     graph = model(attention, attention)
     assert counts.kv_cache(graph, batch=1, seq=10, dtype="bfloat16") == 2 * 2 * D * 10 * 2
     assert counts.kv_cache(graph, batch=3, seq=20, dtype="float32") == 12 * counts.kv_cache(graph, batch=1, seq=10)
@@ -67,7 +67,7 @@ def test_the_table_of_layers_adds_up():
     assert [(r.name, r.template) for r in rows] == [
         ("embed", "embedding token"),
         ("decoder.layers.0", "sparse"),
-        ("decoder.layers.1", "sparse"),
+        ("decoder.layers.1", "sparse1"),
         ("decoder.layers.2", "dense"),
         ("norm", "norm rmsnorm"),
         ("head", "head lm"),
@@ -90,12 +90,10 @@ def test_the_largest_contributors_join_equal_places():
 
 def test_mixtral_8x7b_has_its_published_size():
     layer = block(
-        "layer",
-        None,
-        block("norm", "rmsnorm"),
-        block("attention", "softmax", num_heads=32, num_kv_heads=8),
-        block("moe", None, block("router", "topk", top_k=2), block("experts", "glu", num_experts=8, d_ff=14336)),
-        name="sparse",
+        "layer sparse",
+        block("norm rmsnorm"),
+        block("attention softmax", num_heads=32, num_kv_heads=8),
+        block("moe", block("router topk", top_k=2), block("experts glu", num_experts=8, d_ff=14336)),
     )
     graph = model(*[layer] * 32, d_model=4096, vocab_size=32000, tie="none")
     assert counts.total_params(graph) == 46_702_792_704

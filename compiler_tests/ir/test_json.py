@@ -10,20 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler_tests.ir.graphs import balance, block, dense, model, momentum, sparse
-from moedsl.checker.hir import Component, Setting
+from compiler_tests.ir.graphs import balance, dense, model, momentum, sparse
 from moedsl.ir.graph import Graph
 from moedsl.ir.json import SCHEMA, NotAGraph, from_json, to_json
 
 
 def graphs() -> dict[str, Graph]:
-    at = model(dense()).source_map.nodes["norm"]
-    std = Setting(value=0.5, span=at, name_span=at)
-    normal = Component(keyword="normal", settings={"std": std}, span=at)
     return {
         "plain": model(dense(), causal=False),
         "carries, losses, ties": model(sparse(momentum(), balance()), sparse(momentum()), dense()),
-        "a component": model(sparse(init=normal), tie="none"),
+        "a component": model(sparse(init="normal(std = 0.5)"), tie="none"),
         "a buffer": model(sparse(expert_bias=True)),
     }
 
@@ -49,9 +45,12 @@ def test_the_schema_is_pinned(golden):
 
 
 def test_the_source_is_lines_and_columns_and_is_not_read_back():
-    graph = model(sparse(block("dispatch", "dropless")))
+    graph = model(dense())
     data = to_json(graph, source=True)
-    assert data["source"]["nodes"]["norm"] == {"path": "m.moe", "line": 2, "column": 3}
+    assert data["source"]["nodes"]["embed"] == {"path": "m.moe", "line": 3, "column": 7}
+    assert data["source"]["fields"]["embed"]["vocab_size"] == [
+        {"how": "written", "path": "m.moe", "line": 4, "column": 14}
+    ]
     assert data["source"]["fields"]["norm"]["eps"] == [{"how": "default"}]
     assert "source" not in to_json(graph)
     assert from_json(json.loads(json.dumps(data))) == graph

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from compiler_tests.ir.graphs import balance, block, dense, model, momentum, sparse
+from compiler_tests.ir.graphs import balance, dense, model, momentum, sparse, spec
+from moedsl.checker.run import check
 from moedsl.ir.graph import Graph
-from moedsl.ir.sourcemap import Origin
 from moedsl.ir.text import to_text
 
 
@@ -31,7 +31,12 @@ def test_collapsing_keeps_layers_apart_that_take_from_elsewhere():
     headers = [line for line in text.splitlines() if line.startswith("decoder.layers")]
     assert headers == [
         *("decoder.layers.0: sparse", "decoder.layers.1: sparse", "decoder.layers.2: sparse"),
-        *("decoder.layers.3: sparse", "decoder.layers.4: dense", "decoder.layers.5: dense", "decoder.layers.6: sparse"),
+        *(
+            "decoder.layers.3: sparse",
+            "decoder.layers.4: dense",
+            "decoder.layers.5: dense",
+            "decoder.layers.6: sparse1",
+        ),
     ]
 
 
@@ -50,16 +55,20 @@ def test_parameters_show_ties_buffers_and_starts():
 
 
 def test_origins_show_the_place_of_nodes_and_of_what_set_a_field():
-    graph = model(sparse(block("dispatch", "dropless")))
-    router = "decoder.layers.0.moe.router"
-    span = graph.source_map.nodes[router]
-    graph.source_map.fields[router, "top_k"] = (Origin(how="preset", value=1), Origin(how="at", value=2, span=span))
+    text = spec(sparse()).replace("layers = [sparse]", "layers = [sparse]  at 0 { moe.router.top_k = 1 }")
+    graph = check(text, path="m.moe").graph
+    assert graph is not None
     lines = to_text(graph, origins=True).splitlines()
     at = next(i for i, line in enumerate(lines) if line.strip().startswith("moe.router ="))
     assert lines[at : at + 2] == [
-        "  moe.router = router topk(moe.tokens)  # m.moe:2:3",
-        "      top_k = 2  # at, m.moe:2:3",
+        f"  moe.router = router topk(moe.tokens) {{top_k = 1}}  # m.moe:{_place(text, 'topk')}",
+        f"      top_k = 1  # at, m.moe:{_place(text, '1 }')}",
     ]
+
+
+def _place(text: str, word: str) -> str:
+    before = text[: text.index(word)]
+    return f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
 
 def test_a_carry_is_an_arrow_and_a_residual_is_named():

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 import moedsl.passes
-from compiler_tests.ir.graphs import balance, block, dense, model, momentum, sparse
+from compiler_tests.ir.graphs import balance, dense, model, momentum, sparse
 from moedsl.ir.graph import Graph
 from moedsl.lower.model import lower
 from moedsl.passes.pipeline import PIPELINE, run_pipeline
 
 
 def outer() -> Graph:
-    return model(sparse(block("momentum", "adam"), balance()), dense(), sparse(momentum(), balance()))
+    return model(sparse(momentum("adam"), balance()), dense(), sparse(momentum(), balance()))
 
 
 def test_every_pass_is_a_file_of_its_name_and_a_sentence():

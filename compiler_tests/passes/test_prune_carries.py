@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from compiler_tests.ir.graphs import block, dense, model, momentum, sparse
+from compiler_tests.ir.graphs import dense, model, momentum, sparse
 from moedsl.ir.digests import digests, layer_digests
 from moedsl.ir.graph import Graph
 from moedsl.ir.verify import verify
@@ -13,7 +13,7 @@ def writes(graph: Graph) -> list[tuple[str, ...]]:
 
 def adam() -> Graph:
     """AdamSMoE: Adam in the first layer, heavy ball after it."""
-    return model(sparse(block("momentum", "adam")), dense(), sparse(momentum()), sparse(momentum()))
+    return model(sparse(momentum("adam")), dense(), sparse(momentum()), sparse(momentum()))
 
 
 def test_moments_that_only_the_first_layer_reads_are_pruned():
