@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from moedsl.checker import hir
-from moedsl.checker.refusals import description, explain, owner
+from moedsl.checker.refusals import choices, description, explain, owner
 from moedsl.diagnostics import Edit, Fix, Label, Report
 from moedsl.ir.sourcemap import Origin
 from moedsl.names import closest, did_you_mean
@@ -119,6 +119,8 @@ class Binder:
                 self._unknown_field(cls, name, setting, kind)
             else:
                 values[name] = self._value(setting.value, component_of(cls, name))
+                if setting.value is None and "none" in choices(cls, name):
+                    values[name] = "none"
                 if isinstance(setting.value, hir.Symbol) and _is_text(cls, name):
                     self._unquoted(cls, name, setting.value)
                     values[name] = _REFUSED
