@@ -6,6 +6,16 @@ from typing import Any
 
 from moedsl.lazy import F, torch
 
+MILLION = 1_000_000
+"""Capacity factors count to six decimals."""
+
+
+def slots_per_expert(num_assignments: int, num_experts: int, *, millionths: int, step: int) -> int:
+    """How many assignments each expert takes at a capacity factor, rounded up, in whole numbers only."""
+    even = MILLION * num_experts
+    slots = (num_assignments * millionths + even - 1) // even
+    return (slots + step - 1) // step * step
+
 
 def at_least_float32(x: Any) -> Any:
     """The tensor in float32, or as it is when it is more precise."""

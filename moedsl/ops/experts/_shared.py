@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from moedsl.lazy import torch
-from moedsl.ops.numerics import expert_of_rows, grouped_linear
+from moedsl.ops.base import Sizes
+from moedsl.ops.numerics import expert_of_rows, grouped_linear, slots_per_expert
+
+
+def rows_per_token(sizes: Sizes, seq: int) -> float:
+    """Rows that experts compute for one token: its assignments, or its share of the grid of `dispatch capacity`."""
+    top_k, num_experts = sizes["top_k"], sizes["num_experts"]
+    if "capacity_millionths" not in sizes:
+        return top_k
+    millionths, step = sizes["capacity_millionths"], sizes["capacity_step"]
+    return num_experts * slots_per_expert(seq * top_k, num_experts, millionths=millionths, step=step) / seq
 
 
 def expert_linear(x: Any, weight_EFD: Any, bias_EF: Any, ends_E: Any) -> Any:

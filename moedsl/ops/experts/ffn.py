@@ -12,7 +12,7 @@ from typing import Any
 from moedsl.lazy import F
 from moedsl.ops import plain
 from moedsl.ops.base import Cost, Op, Param, Sizes, field
-from moedsl.ops.experts._shared import expert_linear
+from moedsl.ops.experts._shared import expert_linear, rows_per_token
 from moedsl.ops.init._shared import ZEROS, Initialiser, weight_start
 from moedsl.ops.numerics import activate
 from moedsl.ops.plain import Activation
@@ -52,7 +52,7 @@ class FfnExperts(Op):
         return params
 
     def cost(self, sizes: Sizes, seq: int) -> Cost:
-        return Cost(flops=4.0 * sizes["d_model"] * self.d_ff * sizes["top_k"])
+        return Cost(flops=4.0 * sizes["d_model"] * self.d_ff * rows_per_token(sizes, seq))
 
     def forward(self, p: Any, slots: Slots) -> Any:
         hidden = expert_linear(slots.x, p.w_in, p.b_in if self.bias else None, slots.ends_E)
