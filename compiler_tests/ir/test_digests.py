@@ -14,8 +14,10 @@ from compiler_tests.ir.graphs import balance, dense, model, momentum, sparse
 from moedsl.ir.digests import digests, layer_digest, layer_digests
 from moedsl.ir.graph import Graph, Input, Move, Node, Output, ParamSpec, Use, Value
 from moedsl.ir.sourcemap import SourceMap
+from moedsl.lower.model import lower
 from moedsl.ops.base import Effect, Init, Op, field
 from moedsl.ops.registry import find
+from moedsl.passes.pipeline import run_pipeline
 
 FUNCTION = {"arch", "numerics"}
 
@@ -254,3 +256,31 @@ def test_a_layer_knows_what_leaves_it():
     other = layer_digests(replace(graph, nodes={**graph.nodes, "head": head}))
     assert other["decoder.layers.0"] == layer_digest(graph, "decoder.layers.0")
     assert other["decoder.layers.1"] != layer_digest(graph, "decoder.layers.1")
+
+
+def test_a_tie_is_no_part_of_a_layer():
+    graph = base()
+    name = "decoder.layers.1.ffn"
+    owner = {p.path.rpartition(".")[2]: p.path for p in graph["decoder.layers.0.ffn"].params}
+    params = tuple(replace(p, tied_to=owner[p.path.rpartition(".")[2]]) for p in graph[name].params)
+    tied = replace(graph, nodes={**graph.nodes, name: replace(graph[name], params=params)})
+    assert layer_digests(tied) == layer_digests(graph)
+    assert changed(tied, graph) == {"arch", "numerics", "params", "training"}
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (sparse(momentum("adam")), dense(), *[sparse(momentum())] * 3),
+        (sparse(), sparse(jitter=0.1), sparse(), sparse(momentum("nesterov")), sparse(momentum("nesterov"))),
+    ],
+    ids=["adam, then heavy ball", "jitter, lookahead"],
+)
+def test_layers_of_equal_digest_are_lowered_to_one_body(layers):
+    graph = run_pipeline(model(*layers))
+    code = {name: id(type(layer).forward.__code__) for name, layer in lower(graph, device="meta").layers.items()}
+    assert _groups(code) == _groups(layer_digests(graph))
+
+
+def _groups(found: dict[str, Any]) -> set[tuple[str, ...]]:
+    return {tuple(name for name in found if found[name] == value) for value in found.values()}

@@ -58,7 +58,7 @@ def layer_digests(graph: Graph) -> dict[str, str]:
 
     Names are relative to the layer and what comes from outside is numbered, so layers at different depths agree. What
     leaves a layer belongs to its body. A carry that is written always leaves, read or not, so that the last layer to
-    write one equals those before it.
+    write one equals those before it. Ties do not count: code does not see which tensor it is given.
     """
     leaving = _leaving(graph)
     return {r.name: _hash(_body(graph.region_nodes(r.name), r.name, leaving)) for r in graph.regions}
@@ -185,7 +185,7 @@ def _body(nodes: tuple[Node, ...], region: str, leaving: frozenset[Value]) -> An
             *(local(n.name), n.op.kind, n.op.keyword, n.call, _fields(n.op, BODY)),
             [[use.keyword, use.role, relative(use.value)] for use in n.inputs],
             *(sorted(n.writes), n.shape, [[c.shape, c.dtype] for c in n.caches]),
-            [[local(p.path), p.shape, p.dtype, p.trainable, local(p.tied_to or "")] for p in n.params],
+            [[local(p.path), p.shape, p.dtype, p.trainable] for p in n.params],
             Value(node=n.name) in leaving,
         ]
         for n in nodes
