@@ -17,7 +17,7 @@ SPEC = """edition 2026
 
 model Tiny(pairs: int = 2, d_ff: int = 16) {{
   d_model = 16
-  embed token {{ vocab_size = 256 }}
+  embed token {{ vocab_size = {vocab_size} }}
   layer sparse {{
     norm rmsnorm {{ place = pre }}
     {attention}
@@ -33,7 +33,7 @@ model Tiny(pairs: int = 2, d_ff: int = 16) {{
 }}
 
 recipe quick for Tiny {{
-  steps = 12
+  steps = {steps}
   batch_size = 4
   block_size = 16
   log_every = 2
@@ -41,7 +41,7 @@ recipe quick for Tiny {{
   eval_blocks = 4
   save_every = 3
   data text {{ path = "corpus.txt" }}
-  optimizer adamw {{ lr = 0.01 }}
+  optimizer adamw {{ lr = {lr} }}
   schedule cosine {{ warmup = 3 }}
   {recipe}
 }}
@@ -49,12 +49,19 @@ recipe quick for Tiny {{
 SOFTMAX = "attention softmax { num_heads = 2  position = rotary }"
 
 
-def write_spec(folder: Path, *, attention: str = SOFTMAX, recipe: str = "", text: str | None = None) -> Path:
-    """The spec above and its corpus in a folder."""
+def write_spec(folder: Path, *, text: str | None = None, **changes: Any) -> Path:
+    """The spec above and its corpus in a folder.
+
+    Args:
+        folder: Where to put both.
+        text: The corpus.
+        **changes: What to put into the spec: attention, recipe, vocab_size, steps, lr.
+    """
     words = "".join(f"{n} bottles of beer on the wall, {n * n} of them empty\n" for n in range(200))
     (folder / "corpus.txt").write_text(words if text is None else text)
     path = folder / "tiny.moe"
-    path.write_text(SPEC.format(attention=attention, recipe=recipe))
+    plain = {"attention": SOFTMAX, "recipe": "", "vocab_size": 256, "steps": 12, "lr": 0.01}
+    path.write_text(SPEC.format(**{**plain, **changes}))
     return path
 
 
@@ -63,10 +70,10 @@ def tiny_job(folder: Path, *, params: dict[str, Any] | None = None, **spec: Any)
     return find_job(Request(spec=str(write_spec(folder, **spec)), params=params or {}))
 
 
-def run_new(folder: Path, name: str = "run", **spec: Any) -> tuple[Path, Outcome]:
+def run_new(folder: Path, **spec: Any) -> tuple[Path, Outcome]:
     """A run of that spec from beginning to end."""
     job = tiny_job(folder, **spec)
-    run = begin(job, folder / name)
+    run = begin(job, folder / "run")
     return run.path, train(job, run, device=torch.device("cpu"), watcher=Silent(), build=lower)
 
 

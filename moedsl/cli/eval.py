@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 @device_option
 @format_option
 def command(run: Path, data: str | None, blocks: int | None, device: str | None, form: str) -> None:
-    r"""Evaluate the model in the run folder RUN.
+    """Evaluate the model in the run folder RUN.
 
     \b
     moedsl eval runs/first
     moedsl eval runs/first --data 'corpus/*.txt' --format json
-    """
+    """  # noqa: D301, click wants the character
     require_train_extra()
     with reporting():
         found = _evaluate(run, data, blocks, device_of(device))

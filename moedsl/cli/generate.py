@@ -37,12 +37,12 @@ def command(
     no_cache: bool,
     device: str | None,
 ) -> None:
-    r"""Continue a text with the model in the run folder RUN.
+    """Continue a text with the model in the run folder RUN.
 
     \b
     moedsl generate runs/first --prompt 'The statement'
     moedsl generate runs/first --prompt 'The statement' --temperature 0 --max-tokens 50
-    """
+    """  # noqa: D301, click wants the character
     require_train_extra()
     from moedsl.lower.model import lower
     from moedsl.runtime.generate import continue_text, printable

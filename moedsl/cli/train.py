@@ -42,7 +42,7 @@ def command(
     device: str | None,
     quiet: bool,
 ) -> None:
-    r"""Train the model of a recipe in FILE, and leave a run folder with all that came of it.
+    """Train the model of a recipe in FILE, and leave a run folder with all that came of it.
 
     \b
     moedsl train specs/demo.moe                 its only recipe
@@ -51,7 +51,7 @@ def command(
     moedsl train --resume runs/first FILE       the same, with what FILE says now if it computes the same
 
     Ctrl-C saves a checkpoint first.
-    """
+    """  # noqa: D301, click wants the character
     if spec is None and run is None:
         raise click.UsageError("give a FILE to train, or a run to --resume")
     if run is not None and out is not None:

@@ -172,8 +172,9 @@ def _saved(run: RunFolder, about: Mapping[str, Any]) -> tuple[Request, Path, dic
         threads = min(_MOST_THREADS, max(1, int(about["threads"])))
         trained = dict(about["training"])
         folder = Path(about["folder"])
+        is_inside = spec.resolve().is_relative_to(run.spec.resolve())
     except (KeyError, TypeError, ValueError) as damage:
         raise failure("E0901", f"`{run.about}` does not describe a run") from damage
-    if not spec.resolve().is_relative_to(run.spec.resolve()):
+    if not is_inside:
         raise failure("E0901", f"`{run.about}` names a spec outside the run folder")
     return saved, folder, trained, threads

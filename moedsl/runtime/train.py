@@ -142,6 +142,8 @@ class _Loop:
         trainer, recipe, before, after = self.trainer, self.job.recipe.recipe, None, None
         if trainer.step == 0:
             before = self.evaluate()
+        if trainer.step == self.job.steps:
+            self.watcher.note(f"all {trainer.step} steps are done; `--steps` trains longer")
         signals.can_save = True
         self.restart_clock()
         while trainer.step < self.job.steps and signals.received is None:
