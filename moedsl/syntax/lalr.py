@@ -28,9 +28,8 @@ class TooDeep(Exception):
 
 
 class Entry(NamedTuple):
-    """One symbol on the stack."""
+    """What is known of one symbol on the stack."""
 
-    state: int
     value: Any
     start: int
     end: int
@@ -42,7 +41,9 @@ class Machine:
     """An LALR(1) parser in the middle of a text."""
 
     def __init__(self, table: Table, build: Build, *, max_depth: int, max_stack: int) -> None:
-        self.stack = [Entry(0, None, 0, 0, 0)]
+        self.states = [0]
+        self.stack = [Entry(None, 0, 0, 0)]
+        """The symbols that led to the states, one each."""
         self.table = table
         self._build = build
         self._max_depth = max_depth
@@ -54,18 +55,20 @@ class Machine:
         Raises:
             TooDeep: the nodes or the stack would grow too deep.
         """
-        stack, states, kind = self.stack, self.table.states, token.kind
+        states, rows, rules, kind = self.states, self.table.states, self.table.rules, token.kind
         while True:
-            step = states[stack[-1].state].get(kind)
+            step = rows[states[-1]].get(kind)
             if step is None:
                 return False
             if step >= 0:
-                stack.append(Entry(step, token, token.start, token.end, 0))
-                if len(stack) > self._max_stack:
-                    raise TooDeep(token.start, token.end)
+                self._shift(token, step)
                 return True
-            self._reduce(self.table.rules[-1 - step])
-            if stack[-1].state == self.table.end:
+            rule = rules[-1 - step]
+            if rule.size == 1 and rule.action == PASS:  # nearly all of an expression's levels
+                states[-1] = rows[states[-2]][rule.origin]
+            else:
+                self._reduce(rule)
+            if states[-1] == self.table.end:
                 return True
 
     @property
@@ -73,55 +76,60 @@ class Machine:
         """What was built, once the end was fed."""
         return self.stack[-1].value
 
-    def _reduce(self, rule: Rule) -> None:
-        stack, size = self.stack, rule.size
-        if size == 1 and rule.action == PASS:
-            _, value, start, end, depth = stack.pop()
-        elif size == 0:
-            value, start, end, depth = self._build(rule.action, [], 0, 0), 0, 0, 1
-        else:
-            entries = stack[-size:]
-            del stack[-size:]
-            start, end, depth = entries[0].start, entries[-1].end, max(entry.depth for entry in entries)
-            if rule.action == PASS:
-                _, value, start, end, depth = entries[rule.kept[0]]
-            else:
-                value = self._value(rule, entries, start, end)
-                depth += rule.action != MANY
-        if depth > self._max_depth:
-            raise TooDeep(start, end)
-        stack.append(Entry(self.table.states[stack[-1].state][rule.origin], value, start, end, depth))
+    def forget_above(self, index: int) -> list[Any]:
+        """Take back all symbols above one of the stack; returns their values."""
+        values = [entry.value for entry in self.stack[index + 1 :]]
+        del self.states[index + 1 :], self.stack[index + 1 :]
+        return values
 
-    def _value(self, rule: Rule, entries: list[Entry], start: int, end: int) -> Any:
-        if not rule.spliced:
-            children = [entries[i].value for i in rule.kept]
-        elif rule.action == MANY:
-            children = entries[0].value
-            children.append(entries[-1].value)
-        else:
-            children = _spliced(rule, entries)
-        return children if rule.action == MANY else self._build(rule.action, children, start, end)
+    def _shift(self, token: Token, state: int) -> None:
+        self.states.append(state)
+        self.stack.append(Entry(token, token.start, token.end, 0))
+        if len(self.states) > self._max_stack:
+            raise TooDeep(token.start, token.end)
+
+    def _reduce(self, rule: Rule) -> None:
+        entries = self.stack[len(self.stack) - rule.size :]
+        del self.states[len(self.states) - rule.size :], self.stack[len(self.stack) - rule.size :]
+        entry = entries[rule.kept[0]] if rule.action == PASS else self._entry(rule, entries)
+        if entry.depth > self._max_depth:
+            raise TooDeep(entry.start, entry.end)
+        self.states.append(self.table.states[self.states[-1]][rule.origin])
+        self.stack.append(entry)
+
+    def _entry(self, rule: Rule, entries: list[Entry]) -> Entry:
+        """The symbol that a rule makes of its parts."""
+        if not entries:
+            return Entry(self._build(rule.action, [], 0, 0), 0, 0, 1)
+        children = _children(rule, entries)
+        start, end, depth = entries[0].start, entries[-1].end, max([entry.depth for entry in entries])
+        if rule.action == MANY:
+            return Entry(children, start, end, depth)
+        return Entry(self._build(rule.action, children, start, end), start, end, depth + 1)
 
     # ---- questions, which change nothing
 
     def num_fitting(self, kinds: Iterable[str], *, below: int = 0) -> int:
         """How many of these tokens would be accepted in turn, if the last `below` symbols were taken back."""
-        states = [entry.state for entry in self.stack[: len(self.stack) - below]]
+        states = self.states[: len(self.states) - below]
         return sum(1 for _ in _accepted(self.table, states, kinds))
 
     def expected(self) -> set[str]:
         """The kinds that would be accepted next."""
-        here = self.table.states[self.stack[-1].state]
+        here = self.table.states[self.states[-1]]
         return {kind for kind in here if kind.isupper() and self.num_fitting([kind])}
 
 
-def _spliced(rule: Rule, entries: list[Entry]) -> list[Any]:
+def _children(rule: Rule, entries: list[Entry]) -> list[Any]:
+    if not rule.spliced:
+        return [entries[i].value for i in rule.kept]
+    if rule.action == MANY:
+        collected = entries[0].value
+        collected.append(entries[-1].value)
+        return collected
     children: list[Any] = []
     for i in rule.kept:
-        if i in rule.spliced:
-            children.extend(entries[i].value)
-        else:
-            children.append(entries[i].value)
+        children += entries[i].value if i in rule.spliced else [entries[i].value]
     return children
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from functools import cached_property
 
 from moedsl.source import SourceFile, Span
-from moedsl.syntax.lalr import END, Entry, Machine
+from moedsl.syntax.lalr import END, Machine
+from moedsl.syntax.reader import CLOSERS, OPENERS
 from moedsl.syntax.tokens import Token
 
 VALUE_STARTS = frozenset(["NUMBER", "STRING", "NAME", "TRUE", "FALSE", "NONE", "LSQB", "LPAR", "MINUS", "NOT"])
@@ -44,7 +46,7 @@ class Place:
     @cached_property
     def head(self) -> int:
         """The index on the stack of the body or file whose statement is being read."""
-        return next(i for i in range(len(self.machine.stack) - 1, -1, -1) if self._row(i, "stmt"))
+        return next(i for i in self._around() if self._row(i, "stmt"))
 
     @property
     def is_at_start(self) -> bool:
@@ -63,22 +65,28 @@ class Place:
     @cached_property
     def element(self) -> int | None:
         """The index on the stack of the `(`, `[` or `,` after which a list's element is being read; none outside."""
-        for i in range(len(self.machine.stack) - 1, self.head, -1):
+        for i in self._around():
             is_list = self._symbol(i) in ("LSQB", "COMMA") and self._row(i, "value")
-            if is_list or self._row(i, "paren"):
-                return i
+            if is_list or self._row(i, "paren") or i == self.head:
+                return i if i > self.head else None
         return None
 
+    def _around(self) -> Iterator[int]:
+        """Indices of the stack from the top down, without brackets that are closed again, and what is in them."""
+        num_closed = 0
+        for i in range(len(self.machine.stack) - 1, -1, -1):
+            symbol = self._symbol(i)
+            num_closed += symbol in CLOSERS
+            if not num_closed:
+                yield i
+            num_closed -= symbol in OPENERS and num_closed > 0
+
     def _row(self, index: int, symbol: str) -> bool:
-        return symbol in self.machine.table.states[self.machine.stack[index].state]
+        return symbol in self.machine.table.states[self.machine.states[index]]
 
     def _symbol(self, index: int) -> str | None:
-        value = self.entry(index).value
+        value = self.machine.stack[index].value
         return value.kind if isinstance(value, Token) else None
-
-    def entry(self, index: int) -> Entry:
-        """A symbol on the stack."""
-        return self.machine.stack[index]
 
     # ---- text
 

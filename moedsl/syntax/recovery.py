@@ -73,7 +73,7 @@ class Recovery:
     def _apply(self, mend: Mend) -> int:
         assert mend.tokens is not None, mend
         if mend.taken_back:
-            del self._machine.stack[-mend.taken_back :]
+            self._machine.forget_above(len(self._machine.stack) - 1 - mend.taken_back)
         self._tokens[mend.start : mend.stop] = mend.tokens
         return mend.start
 
@@ -116,10 +116,8 @@ class Recovery:
 
     def _forget_above(self, index: int) -> int:
         """Take back what lies above an index of the stack; the number of brackets that were open in it."""
-        stack = self._machine.stack
-        opened = [e.value for e in stack[index + 1 :] if isinstance(e.value, Token) and e.value.kind in OPENERS]
-        del stack[index + 1 :]
-        return len(opened)
+        kinds = [value.kind for value in self._machine.forget_above(index) if isinstance(value, Token)]
+        return sum((kind in OPENERS) - (kind in CLOSERS) for kind in kinds)
 
     def _feed_lost(self, before: Token) -> None:
         fed = self._machine.feed(Token("NAME", "", before.start, before.start))
