@@ -69,7 +69,7 @@ def test_rejects_are_rejected_with_their_code(cls: type[Op]) -> None:
         assert (CODES / f"{code}.md").exists(), f"{code} has no page"
 
 
-@every_op
+@every_tensor_op
 def test_every_code_has_an_example_that_is_rejected(cls: type[Op]) -> None:
     text = Path(harness.source_of(cls)).read_text()
     own = {node.value for node in ast.walk(ast.parse(text)) if _is_code(node)}

@@ -56,6 +56,8 @@ def grouped_linear(x_RD: Any, weight_EFD: Any, ends_E: Any) -> Any:
 def expert_of_rows(x_RD: Any, ends_E: Any) -> Any:
     """For rows sorted by expert, whose row each one is."""
     rows_R = torch.arange(x_RD.shape[0], device=ends_E.device, dtype=ends_E.dtype)
+    if torch._C._are_functorch_transforms_active():  # under vmap, searchsorted warns about the layout that vmap chose
+        return (rows_R[:, None] >= ends_E).sum(-1)
     return torch.searchsorted(ends_E, rows_R, right=True)
 
 

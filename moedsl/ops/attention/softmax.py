@@ -68,6 +68,13 @@ class Softmax(Op):
 
     paper = "Vaswani et al. 2017, equation 1, arXiv 1706.03762"
     uses = frozenset({"positions", "cache"})
+    examples: ClassVar = (
+        {"num_kv_heads": 1, "causal": True, "position": "rotary", "bias": True},
+        {"window": 3, "causal": True, "position": "rotary", "rope_base": 100.0},
+        {"window": 2, "qk_norm": "head", "causal": True},
+        {"window": 2, "scale": 0.3},
+        {"head_dim": 6, "num_heads": 4, "num_kv_heads": 2},
+    )
     rejects: ClassVar = (
         ({"num_heads": 3}, {"d_model": 8}, "E0401"),
         ({"num_heads": 4, "num_kv_heads": 3}, {"d_model": 8}, "E0402"),

@@ -42,6 +42,10 @@ class Window(Op):
 
     paper = "Sukhbaatar et al. 2019, section 2, arXiv 1905.07799"
     uses = frozenset({"cache"})
+    examples: ClassVar = (
+        {"span": 9, "num_heads": 4},
+        {"span": 2},
+    )
     rejects: ClassVar = (({"num_heads": 3, "span": 2}, {"d_model": 8}, "E0401"),)
 
     def sizes(self, given: Sizes) -> dict[str, int]:

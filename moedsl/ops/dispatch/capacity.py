@@ -18,12 +18,11 @@ from typing import Any, ClassVar, Literal
 
 from moedsl.lazy import torch
 from moedsl.ops import plain
-from moedsl.ops.base import Op, Scope, field
-from moedsl.ops.dispatch._shared import Expert, gather_rows
+from moedsl.ops.base import Op, Scope, Sizes, field
+from moedsl.ops.dispatch._shared import Expert, counts, gather_rows, grid_rows, inverse
+from moedsl.ops.numerics import MILLION, slots_per_expert
 from moedsl.ops.records import Routing, Slots
 from moedsl.ops.registry import register
-
-MILLION = 1_000_000
 
 
 @register("dispatch", "capacity")
@@ -56,27 +55,30 @@ class Capacity(Op):
     examples: ClassVar = (
         {"capacity_factor": 0.5, "dropped": "passthrough"},
         {"capacity_factor": 0.5, "priority": "choice"},
+        {"eval_capacity_factor": 0.3, "round_to": 2},
     )
 
     def scope(self) -> Scope:
         return "prefix" if self.priority == "token" else "batch"
 
+    def sizes(self, given: Sizes) -> dict[str, int]:
+        """What the experts' cost depends on, in training."""
+        return {"capacity_millionths": round(self.capacity_factor * MILLION), "capacity_step": self.round_to}
+
     def capacity(self, num_assignments: int, num_experts: int, *, training: bool) -> int:
-        """Slots per expert, in whole numbers only."""
+        """Slots per expert."""
         factor = self.capacity_factor if training else self.eval_capacity_factor or self.capacity_factor
-        even = MILLION * num_experts
-        slots = (num_assignments * round(factor * MILLION) + even - 1) // even
-        return (slots + self.round_to - 1) // self.round_to * self.round_to
+        return slots_per_expert(num_assignments, num_experts, millionths=round(factor * MILLION), step=self.round_to)
 
     def forward(self, p: Any, x_TD: Any, routing: Routing) -> Slots:
         num_experts, experts_TK = routing.logits_TE.shape[-1], routing.experts_TK
         capacity = self.capacity(experts_TK.shape[0] * experts_TK.shape[1], num_experts, training=p.training)
         queue_R = (experts_TK.t() if self.priority == "choice" else experts_TK).flatten()
-        sorted_R, order_R = queue_R.sort(stable=True)
-        bounds = torch.searchsorted(sorted_R, torch.arange(num_experts + 1, device=x_TD.device))
-        starts_E, ends_E = bounds[:-1], bounds[1:]
+        order_R, counts_E = queue_R.argsort(stable=True), counts(queue_R, num_experts)
+        ends_E = counts_E.cumsum(0)
+        starts_E = ends_E - counts_E
         x_ECD = self._grid(x_TD, order_R, starts_E, ends_E, capacity)
-        rank_R = order_R.argsort() - starts_E.index_select(0, queue_R)
+        rank_R = inverse(order_R) - starts_E.index_select(0, queue_R)
         row_R = queue_R * capacity + rank_R.clamp_max(capacity - 1)
         return Slots(x_ECD, None, self._by_token(row_R, experts_TK), self._by_token(rank_R < capacity, experts_TK))
 
@@ -98,7 +100,7 @@ class Capacity(Op):
     def combine(self, p: Any, y_ECD: Any, slots: Slots, routing: Routing, x_TD: Any) -> Any:
         """Each token's weighted sum, with `dropped`'s answer where it found no slot."""
         instead = x_TD[:, None] if self.dropped == "passthrough" else 0.0
-        y_TKD = torch.where(slots.kept_TK[..., None], gather_rows(y_ECD, slots.row_TK), instead)
+        y_TKD = torch.where(slots.kept_TK[..., None], gather_rows(grid_rows(y_ECD), slots.row_TK), instead)
         return (y_TKD * routing.weights_TK[..., None]).sum(1)
 
     def reference(self, p: dict[str, Any], x_TD: list[Any], routing: dict[str, Any], expert: Expert) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from moedsl.lazy import torch
 from moedsl.ops import plain
 from moedsl.ops.base import Op
-from moedsl.ops.dispatch._shared import Expert, gather_rows
+from moedsl.ops.dispatch._shared import Expert, counts, inverse, weighted_rows
 from moedsl.ops.records import Routing, Slots
 from moedsl.ops.registry import register
 
@@ -25,15 +25,15 @@ class Dropless(Op):
 
     def forward(self, p: Any, x_TD: Any, routing: Routing) -> Slots:
         top_k, num_experts = routing.experts_TK.shape[-1], routing.logits_TE.shape[-1]
-        sorted_R, order_R = routing.experts_TK.flatten().sort(stable=True)
-        experts_E = torch.arange(num_experts, device=x_TD.device)
-        ends_E = torch.searchsorted(sorted_R, experts_E, right=True).to(torch.int32)
-        row_TK = order_R.argsort().view_as(routing.experts_TK)
+        experts_R = routing.experts_TK.flatten()
+        order_R = experts_R.argsort(stable=True)
+        ends_E = counts(experts_R, num_experts).cumsum(0).to(torch.int32)
+        row_TK = inverse(order_R).view_as(routing.experts_TK)
         return Slots(x_TD.index_select(0, order_R // top_k), ends_E, row_TK, None)
 
     def combine(self, p: Any, y_RD: Any, slots: Slots, routing: Routing, x_TD: Any) -> Any:
         """Each token's weighted sum, its experts in order of rank: the same on every run."""
-        return (gather_rows(y_RD, slots.row_TK) * routing.weights_TK[..., None]).sum(1)
+        return weighted_rows(y_RD, slots.row_TK, routing.weights_TK)
 
     def reference(self, p: dict[str, Any], x_TD: list[Any], routing: dict[str, Any], expert: Expert) -> list[Any]:
         """The mixture, one token at a time."""

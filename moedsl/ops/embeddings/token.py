@@ -7,7 +7,7 @@ Axes: B batch, S sequence, V vocab_size, D d_model.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from moedsl.lazy import F
 from moedsl.ops import plain
@@ -28,6 +28,8 @@ class Token(Embedding):
     init: Initialiser | None = field(
         None, component="init", effect="init", description="How the table starts; left out, normal(std = 0.02)."
     )
+
+    examples: ClassVar = ({"scale": 3.0},)
 
     def sizes(self, given: Sizes) -> dict[str, int]:
         return {"vocab_size": self.vocab_size}

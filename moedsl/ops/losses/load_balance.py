@@ -11,7 +11,7 @@ With the defaults a uniform router gives `weight`. Two other normalisations are 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from moedsl.lazy import torch
 from moedsl.ops import plain
@@ -37,6 +37,7 @@ class LoadBalance(Op):
     temperature: float = field(1.0, gt=0, effect="training", description="Logits are divided by this.")
 
     paper = "Fedus et al. 2022, equations 4-6, arXiv 2101.03961"
+    examples: ClassVar = ({"load_per": "token", "temperature": 0.3},)
 
     def forward(self, p: Any, routing: Routing) -> Any:
         logits_TE = at_least_float32(routing.logits_TE)

@@ -14,7 +14,7 @@ residual is gone. `bias_correction` divides m by 1 - beta1^n and s by 1 - beta2^
 from __future__ import annotations
 
 from math import log, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from moedsl.lazy import torch
 from moedsl.ops.base import Carry, Op, field
@@ -39,6 +39,7 @@ class Adam(Op):
     )
 
     paper = "Teo and Nguyen 2024, arXiv 2410.14574"
+    examples: ClassVar = ({"decay": 0.25, "step": 0.8, "gamma": 1.5},)
 
     def reads(self) -> dict[str, Carry]:
         states = {

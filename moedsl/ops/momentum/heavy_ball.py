@@ -11,7 +11,7 @@ The paper adds the velocity of a negative gradient; its code subtracts (`sign = 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from moedsl.ops.base import Carry, Op, field
 from moedsl.ops.registry import register
@@ -28,6 +28,7 @@ class HeavyBall(Op):
     )
 
     paper = "Teo and Nguyen 2024, arXiv 2410.14574"
+    examples: ClassVar = ({"mu": -0.5, "gamma": 0.8},)
 
     def reads(self) -> dict[str, Carry]:
         return {"velocity": Carry(description="Decaying sum of the mixtures so far.")}

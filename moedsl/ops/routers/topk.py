@@ -62,6 +62,11 @@ class TopK(Op):
     )
 
     paper = "Shazeer et al. 2017, section 2.1, arXiv 1701.06538"
+    examples: ClassVar = (
+        {"num_groups": 2, "top_groups": 1},
+        {"num_groups": 2, "top_groups": 1, "group_score": "max", "score": "sigmoid", "expert_bias": True},
+        {"score": "sigmoid", "renormalize": False, "routed_scale": 2.5},
+    )
     rejects: ClassVar = (
         ({"top_k": 9}, {"num_experts": 8}, "E0601"),
         ({"num_groups": 3}, {"num_experts": 8}, "E0603"),
@@ -84,6 +89,7 @@ class TopK(Op):
     def problems(self, sizes: Sizes) -> Iterable[Problem]:
         yield from too_many_chosen(self.top_k, sizes)
         num_experts, num_groups = sizes["num_experts"], self.num_groups
+        within = (self.top_groups or num_groups) * (num_experts // num_groups)
         if num_experts % num_groups:
             yield Problem(
                 code="E0603",
@@ -99,12 +105,12 @@ class TopK(Op):
                 field="top_groups",
                 help="lower `top_groups`, or raise `num_groups`",
             )
-        elif self.top_groups is not None and self.top_k > self.top_groups * (num_experts // num_groups):
+        elif within < self.top_k <= num_experts:
             yield Problem(
                 code="E0605",
-                message=f"`top_k = {self.top_k}` asks for more experts than the token's {self.top_groups} groups hold",
+                message=f"`top_k = {self.top_k}` asks for more experts than the {within} that a token's groups hold",
                 field="top_k",
-                help=f"lower `top_k` to {self.top_groups * (num_experts // num_groups)}, or raise `top_groups`",
+                help=f"lower `top_k` to {within}, or raise `top_groups`",
                 other="num_experts",
             )
 
