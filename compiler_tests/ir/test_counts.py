@@ -45,6 +45,12 @@ def test_weights_weigh_their_dtype(dtype, size):
     assert counts.weight_bytes(mixed(), dtype) == counts.total_params(mixed()) * size
 
 
+@pytest.mark.parametrize("count", [counts.weight_bytes, counts.kv_cache, counts.layers])
+def test_an_unknown_dtype_is_refused_with_the_known_ones(count):
+    with pytest.raises(ValueError, match=r"no number format `bfloat17`: use one of float64, .*, bfloat16"):
+        count(mixed(), dtype="bfloat17")
+
+
 def test_operations_by_hand():
     mixture = 2 * D * E + K * 4 * D * F
     assert counts.flops_per_token(mixed(), 64) == 2 * mixture + 3 * 4 * D * 16 + 2 * D * V

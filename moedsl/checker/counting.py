@@ -15,6 +15,7 @@ from moedsl.checker.limits import Exhausted
 from moedsl.checker.scope import Definition, Scope
 from moedsl.checker.values import Bare, what
 from moedsl.checker.variables import references
+from moedsl.ir.counts import BYTES
 from moedsl.ir.graph import Move
 from moedsl.names import did_you_mean
 from moedsl.syntax import ast
@@ -101,6 +102,9 @@ class Counting:
             wants_name = keyword == "dtype"
             if wants_name and not isinstance(value, str):
                 raise Refused("E0301", f"`dtype` takes a number format, not {what(value)}", "write `dtype = bfloat16`")
+            if wants_name and value not in BYTES:
+                offer = did_you_mean(str(value), BYTES)
+                raise Refused("E0301", f"`dtype` takes a number format, not `{value}`", offer)
             if not wants_name and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise Refused("E0301", f"`{keyword}` takes a whole number from 1 on", f"write `{_usage(name)}`")
 
