@@ -147,10 +147,11 @@ class Blocks:
         return False
 
     def _field(self, draft: Draft, node: ast.Block, scope: Scope, place: Place) -> None:
-        """A block inside an op: a component that one of its fields takes."""
-        if not node.head:
-            words = f"{draft.title} has no slot `{node.slot.text}`"
-            self.ev.report.add("E0222", words, node.slot.span, help=f"move `{node.slot.text}` out of these braces")
+        """A block inside an op: a component that one of its fields takes, `init normal { std = 0.02 }`."""
+        word = node.slot.text
+        if not node.head or (draft.op is not None and word not in draft.op.model_fields):
+            help = _where_it_belongs(word) or f"move `{word}` out of these braces"
+            self.ev.report.add("E0222", f"{draft.title} has no slot `{word}`", node.slot.span, help=help)
             draft.poisoned = True
             return
         span = node.head[0].span.to(node.head[-1].span)

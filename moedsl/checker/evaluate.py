@@ -83,7 +83,8 @@ class _File:
         models = {d.name: self._model(d, given, model, [o for o in overrides if not _is_for(o, names)]) for d in chosen}
         resolved = [self.ev.models.recipe(d, overrides=[o for o in overrides if _is_for(o, {d.name})]) for d in recipes]
         rehearse(self.ev, self.scope)
-        report_unused(self.file, self.scope, self.ev.report)
+        if not self.ev.report.has_errors:
+            report_unused(self.file, self.scope, self.ev.report)
         return Evaluated(
             models=tuple(m for m in models.values() if m is not None),
             recipes=tuple(r for r in resolved if r is not None),
