@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TypeVar
 
@@ -51,9 +52,14 @@ def find(kind: str, keyword: str) -> type[Op] | None:
 
 def keywords(kind: str) -> tuple[str, ...]:
     """All keywords of a kind, without importing their files."""
+    return tuple(sorted(_files(kind) | {k for (other, k) in _OPS if other == kind}))
+
+
+@cache
+def _files(kind: str) -> frozenset[str]:
+    """The keywords that are files of the package."""
     folder = importlib.import_module(f"moedsl.ops.{KINDS[kind].folder}")
-    own = {m.name for m in pkgutil.iter_modules(folder.__path__) if not m.name.startswith("_")}
-    return tuple(sorted(own | {k for (other, k) in _OPS if other == kind}))
+    return frozenset(m.name for m in pkgutil.iter_modules(folder.__path__) if not m.name.startswith("_"))
 
 
 def use_plugin(package: str) -> bool:
