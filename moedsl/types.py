@@ -16,5 +16,25 @@ Axis = str | int
 
 Shape = tuple[Axis, ...]
 
+FLOAT_BYTES: dict[str, float] = {
+    "float64": 8,
+    "float32": 4,
+    "bfloat16": 2,
+    "float16": 2,
+    "float8": 1,
+    "int8": 1,
+    "int4": 0.5,
+}
+"""Bytes of one number, by the format that weights and caches are kept in."""
+
+_SHORT = {"fp64": "float64", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp8": "float8"}
+
+
+def float_format(name: str) -> str | None:
+    """The full name of a number format, also from its short one (`bf16`); none when there is no such format."""
+    full = _SHORT.get(name, name)
+    return full if full in FLOAT_BYTES else None
+
+
 DType = Literal["float", "int", "bool"]
 """What kind of numbers a value holds; `float` takes the precision of the model."""

@@ -15,10 +15,10 @@ from moedsl.checker.limits import Exhausted
 from moedsl.checker.scope import Definition, Scope
 from moedsl.checker.values import Bare, what
 from moedsl.checker.variables import references
-from moedsl.ir.counts import BYTES
 from moedsl.ir.graph import Move
 from moedsl.names import did_you_mean
 from moedsl.syntax import ast
+from moedsl.types import FLOAT_BYTES, float_format
 
 if TYPE_CHECKING:
     from moedsl.checker.evaluation import Evaluation
@@ -99,13 +99,9 @@ class Counting:
 
     def _check(self, name: str, keywords: Mapping[str, object]) -> None:
         for keyword, value in keywords.items():
-            wants_name = keyword == "dtype"
-            if wants_name and not isinstance(value, str):
-                raise Refused("E0301", f"`dtype` takes a number format, not {what(value)}", "write `dtype = bfloat16`")
-            if wants_name and value not in BYTES:
-                offer = did_you_mean(str(value), BYTES)
-                raise Refused("E0301", f"`dtype` takes a number format, not `{value}`", offer)
-            if not wants_name and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            if keyword == "dtype":
+                _check_format(value)
+            elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise Refused("E0301", f"`{keyword}` takes a whole number from 1 on", f"write `{_usage(name)}`")
 
     def other(self, definition: Definition, node: ast.Reference, rest: Sequence[str], scope: Scope) -> object:
@@ -127,6 +123,14 @@ class Counting:
         assert of_model is not None, "nobody counts other models"
         counts = of_model(model)
         return POISON if not isinstance(counts, Mapping) else _exact(name, counts[name]())
+
+
+def _check_format(value: object) -> None:
+    if not isinstance(value, str):
+        raise Refused("E0301", f"`dtype` takes a number format, not {what(value)}", "write `dtype = bfloat16`")
+    if float_format(value) is None:
+        offer = did_you_mean(value, FLOAT_BYTES) or "write `dtype = bfloat16`"
+        raise Refused("E0301", f"there is no number format `{value}`", offer)
 
 
 def _exact(name: str, value: object) -> object:

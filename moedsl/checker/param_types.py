@@ -14,8 +14,9 @@ from moedsl.names import did_you_mean
 from moedsl.ops.kinds import KINDS
 from moedsl.source import Span
 from moedsl.syntax import ast
+from moedsl.types import FLOAT_BYTES, float_format
 
-DTYPES = ("bfloat16", "float16", "float32", "float64")
+DTYPES = tuple(FLOAT_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,9 @@ TYPES: dict[str, ParamType] = {
     "count": ParamType(accepts=_is_count, words="a whole number from 0 on"),
     "size": ParamType(accepts=lambda v, _: isinstance(v, Bytes), words="a number of bytes such as `48MiB`"),
     "range": ParamType(accepts=lambda v, _: isinstance(v, RangeValue), words="a range such as `2..6`"),
-    "dtype": ParamType(accepts=lambda v, _: isinstance(v, Bare) and v.text in DTYPES, words="a number format"),
+    "dtype": ParamType(
+        accepts=lambda v, _: isinstance(v, Bare) and float_format(v.text) is not None, words="a number format"
+    ),
     "choice": ParamType(accepts=_is_choice, words="a bare name", most=100),
     "layer": ParamType(accepts=lambda v, _: isinstance(v, Bare | Call), words="a layer template"),
     "component": ParamType(accepts=lambda v, _: isinstance(v, Bare | Call), words="a component", most=1),

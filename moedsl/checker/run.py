@@ -112,15 +112,28 @@ def _is_text(source: str) -> bool:
 def _graph(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
     """The model's blocks and its graph, when neither binding nor building nor an assertion adds an error."""
     mine = Report()
-    bound = Binder(report=mine).bind(model.block)
-    graph = build(model, bound, mine) if bound is not None else None
-    if graph is not None and not mine.has_errors:
-        assert_valid(graph)
+    made = _wired(model, mine)
+    if made is not None:
         for assertion in model.assertions:
-            check_assertion(assertion, graph, mine)
+            check_assertion(assertion, made[1], mine, build=_counted)
     for diagnostic in mine:
         report.keep(diagnostic)
-    return (bound, graph) if bound is not None and graph is not None and not mine.has_errors else None
+    return None if mine.has_errors else made
+
+
+def _wired(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
+    bound = Binder(report=report).bind(model.block)
+    graph = build(model, bound, report) if bound is not None else None
+    if bound is None or graph is None or report.has_errors:
+        return None
+    assert_valid(graph)
+    return bound, graph
+
+
+def _counted(model: hir.Model) -> Graph | None:
+    """The graph of a model that an assertion only counts; its own errors are told where it is checked itself."""
+    made = _wired(model, Report())
+    return None if made is None else made[1]
 
 
 def _ordered(report: Report) -> tuple[Diagnostic, ...]:
