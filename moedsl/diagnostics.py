@@ -108,3 +108,12 @@ class Report:
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self.diagnostics)
+
+
+class SpecError(ValueError):
+    """A spec with errors, where a result was asked for. Its text is what a person would be shown."""
+
+    def __init__(self, text: str, diagnostics: tuple[Diagnostic, ...] = ()) -> None:
+        super().__init__(text)
+        self.diagnostics = diagnostics
+

@@ -61,7 +61,7 @@ def _output(writer: _Writer, spec: Graph, caches: fx.Node) -> Output:
     }
     (result,) = (writer.values[o.value] for o in spec.outputs if o.role == "result")
     entries = {n.name: writer.values[Value(node=n.name, port=CACHE)] for n in spec if keeps_cache(n)}
-    following = writer.graph.create_node("call_function", next_caches, (caches, entries), name="next_caches")
+    following = writer.graph.create_node("call_function", next_caches, (caches, entries), name="caches_after")
     return Output(logits=result, losses=named["loss"], loads=named["load"], caches=following)  # type: ignore[arg-type]
 
 
@@ -101,14 +101,14 @@ class _Writer:
             return
         if keeps_cache(node):
             context["cache"] = self.caches[node.name]
-        single = not _returns_carries(node) and not _returns_cache(node)
-        name = self.local(node.name)
+        parts, name = _parts(node), self.local(node.name)
         target = node.name.removeprefix(self.scope)
-        call = self._create(node, "call_module", target, inputs, context, name=name if single else f"{name}_results")
-        if single:
-            self.values[Value(node=node.name)] = call
-        else:
-            self._unpack(node, call, name)
+        if len(parts) == 1:
+            self.values[Value(node=node.name)] = self._create(node, "call_module", target, inputs, context, name=name)
+            return
+        call = self._create(node, "call_module", target, inputs, context, name=f"{name}_results")
+        call.meta["results"] = len(parts)
+        self._unpack(node, call, name, parts)
 
     def _inline(self, node: Node, inputs: tuple[fx.Node, ...], context: dict[str, fx.Node]) -> fx.Node:
         tracer = _Inlining(self.graph, self.local(node.name), _meta(self.spec, node))
@@ -116,18 +116,16 @@ class _Writer:
         keywords = {k: fx.Proxy(v, tracer) for k, v in context.items()}
         return getattr(node.op, node.call)(None, *proxies, **keywords).node
 
-    def _unpack(self, node: Node, call: fx.Node, name: str) -> None:
-        """Results of an op that writes carries or uses a cache: `(result, {channel: state}, cache)`."""
+    def _unpack(self, node: Node, call: fx.Node, name: str, parts: tuple[str, ...]) -> None:
         self.values[Value(node=node.name)] = self._item(node, call, 0, name)
         if node.writes:
-            carries = self._item(node, call, 1, f"{name}_carries")
+            carries = self._item(node, call, parts.index("carries"), f"{name}_carries")
             for channel in node.writes:
-                self.values[Value(node=node.name, port=channel)] = self._item(
-                    node, carries, channel, f"{name}_{channel}"
-                )
+                state = self._item(node, carries, channel, f"{name}_{channel}")
+                self.values[Value(node=node.name, port=channel)] = state
         if keeps_cache(node):
-            at = 2 if _returns_carries(node) else 1
-            self.values[Value(node=node.name, port=CACHE)] = self._item(node, call, at, f"{name}_{CACHE}")
+            cache = self._item(node, call, parts.index(CACHE), f"{name}_{CACHE}")
+            self.values[Value(node=node.name, port=CACHE)] = cache
 
     def _item(self, node: Node, call: fx.Node, key: int | str, name: str) -> fx.Node:
         return self._create(node, "call_function", operator.getitem, (call, key), {}, name=name)
@@ -154,6 +152,7 @@ class _Writer:
         if len(results) == 1:
             self.values[results[0]] = call
             return
+        call.meta["results"] = len(results)
         for i, value in enumerate(results):
             name = region if i == 0 and not value.port else _outside_name(region, value)
             self.values[value] = self.graph.create_node(
@@ -184,14 +183,12 @@ def _outside_name(region: str, value: Value) -> str:
     return f"{value.node}_{CACHE}" if value.port == CACHE else f"{region}_{value.port}"
 
 
-def _returns_carries(node: Node) -> bool:
-    """Whether the op returns carries beside its result, be they all pruned from the node."""
-    return bool(node.op.writes()) and node.call == "forward"
-
-
-def _returns_cache(node: Node) -> bool:
-    """Whether the op returns a cache beside its result, be it none."""
-    return "cache" in node.op.uses and node.call == "forward"
+def _parts(node: Node) -> tuple[str, ...]:
+    """What a node's op returns: its result; what it writes, also where nobody reads it; a cache, be it none."""
+    if node.call != "forward":
+        return ("result",)
+    carries = ("carries",) if node.op.writes() else ()
+    return ("result", *carries, *((CACHE,) if CACHE in node.op.uses else ()))
 
 
 def _meta(spec: Graph, node: Node) -> dict[str, str]:

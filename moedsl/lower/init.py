@@ -11,35 +11,43 @@ import hashlib
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from moedsl.ir.graph import ParamSpec
 
 
 def fill(tensor: Tensor, spec: ParamSpec, *, seed: int) -> None:
-    """Overwrite a parameter with its initial values."""
-    values = initial_values(spec, seed=seed)
-    if isinstance(tensor, DTensor):
-        values = distribute_tensor(values.to(tensor.device), tensor.device_mesh, tensor.placements)
+    """Overwrite a parameter, or this process's shard of it, with its initial values; nothing on the meta device."""
+    if tensor.is_meta:
+        return
+    init = spec.init
+    values = draw(spec.path, spec.shape, init.rule, init.scale, init.truncate, seed=seed)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        values = _shard(values, tensor)
     with torch.no_grad():
         tensor.copy_(values)
 
 
-def initial_values(spec: ParamSpec, *, seed: int) -> Tensor:
-    """The parameter's initial values, float32 on the CPU."""
-    init, values = spec.init, torch.empty(spec.shape, dtype=torch.float32, device="cpu")
-    generator = torch.Generator().manual_seed(_seed_of(spec.path, seed))
-    with torch.no_grad():
-        if init.rule == "constant":
-            return values.fill_(init.scale)
-        if init.rule == "uniform":
-            return values.uniform_(-init.scale, init.scale, generator=generator)
-        if init.truncate is None:
-            return values.normal_(0.0, init.scale, generator=generator)
-        edge = init.truncate * init.scale
-        return nn.init.trunc_normal_(values, std=init.scale, a=-edge, b=edge, generator=generator)
+def _shard(values: Tensor, like: Tensor) -> Tensor:
+    """The part of the values that this process holds."""
+    from torch.distributed.tensor import DTensor, distribute_tensor  # takes most of a second
+
+    if not isinstance(like, DTensor):
+        return values
+    return distribute_tensor(values.to(like.device), like.device_mesh, like.placements)
 
 
-def _seed_of(path: str, seed: int) -> int:
+def draw(
+    path: str, shape: tuple[int, ...], rule: str, scale: float, truncate: float | None = None, *, seed: int
+) -> Tensor:
+    """A parameter's initial values, float32 on the CPU."""
     digest = hashlib.sha256(f"{seed}:{path}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+    values = torch.empty(shape, dtype=torch.float32, device="cpu")
+    if rule == "constant":
+        return values.fill_(scale)
+    if rule == "uniform":
+        return values.uniform_(-scale, scale, generator=generator)
+    if truncate is None:
+        return values.normal_(0.0, scale, generator=generator)
+    edge = truncate * scale
+    return nn.init.trunc_normal_(values, std=scale, a=-edge, b=edge, generator=generator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from torch import fx, nn
 from torch.fx.graph import PythonCode
@@ -80,7 +80,7 @@ class _Ref:
 
 def _rows(graph: fx.Graph) -> list[tuple[Any, ...]]:
     def refer(value: Any) -> Any:
-        return map_aggregate(value, lambda v: _Ref(v.name) if isinstance(v, fx.Node) else v)
+        return map_aggregate(value, cast(Any, lambda v: _Ref(v.name) if isinstance(v, fx.Node) else v))
 
     return [(n.op, n.target, refer(n.args), refer(n.kwargs), n.name, n.type, n.meta) for n in graph.nodes]
 

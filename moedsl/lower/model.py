@@ -41,15 +41,14 @@ def lower(
         region.name: Layer(
             _tree(leaves(region.name), below=f"{region.name}."),
             layer_graph(graph, region.name, edges[region.name]),
-            _title(region),
+            layer_title(region),
         )
         for region in graph.regions
     }
     share_code(layers.values())
     model = Model(_tree({**leaves(""), **layers}), model_graph(graph, edges), graph)
     model.tie()
-    if torch.device(device or "cpu").type != "meta":
-        model.reset_parameters(seed)
+    model.reset_parameters(seed)
     return model
 
 
@@ -146,7 +145,8 @@ class Model(Lowered):
         share_code(layer for layer in self.layers.values() if isinstance(layer, Layer))
 
 
-def _title(region: Region) -> str:
+def layer_title(region: Region) -> str:
+    """What a layer's class is called: after its template."""
     return "".join(part.capitalize() for part in region.template.split("_")) + "Layer"
 
 
