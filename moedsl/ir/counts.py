@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from moedsl.ir.graph import Graph, Node, ParamSpec
-from moedsl.types import FLOAT_BYTES
+from moedsl.types import FLOAT_BYTES, float_format
 
 FIXED_BYTES: Mapping[str, int] = {"int": 8, "bool": 1}
 """Bytes of one number that is no floating-point number, whatever the dtype of the model."""
@@ -60,7 +60,7 @@ def flops_per_token(graph: Graph, seq: int) -> float:
 
 def kv_cache(graph: Graph, *, batch: int = 1, seq: int = 2048, dtype: str = "bfloat16") -> int:
     """Bytes that decoding keeps after `seq` tokens of each of `batch` sequences."""
-    return _cache_bytes(graph, seq=seq, size=batch * FLOAT_BYTES[dtype])
+    return _cache_bytes(graph, seq=seq, size=batch * _size(dtype))
 
 
 def depth(graph: Graph) -> int:
@@ -118,13 +118,15 @@ def _params_of(node: Node) -> int:
 
 
 def _size(dtype: str) -> float:
-    if dtype not in BYTES:
-        raise ValueError(f"there is no number format `{dtype}`: use one of {', '.join(BYTES)}")
-    return BYTES[dtype]
+    full = float_format(dtype)
+    if full is None:
+        raise ValueError(f"there is no number format `{dtype}`: use one of {', '.join(FLOAT_BYTES)}")
+    return FLOAT_BYTES[full]
 
 
 def _bytes(params: Iterable[ParamSpec], dtype: str) -> int:
-    return round(sum(p.count * FIXED_BYTES.get(p.dtype, FLOAT_BYTES[dtype]) for p in params))
+    size = _size(dtype)
+    return round(sum(p.count * FIXED_BYTES.get(p.dtype, size) for p in params))
 
 
 def _cache_bytes(nodes: Iterable[Node], *, seq: int, size: float) -> int:
@@ -140,5 +142,5 @@ def _count(name: str, template: str, nodes: list[Node], *, seq: int, dtype: str)
         active_params=round(sum(p.count * p.per_token for p in params)),
         flops_per_token=sum(node.cost(seq).flops for node in nodes),
         weight_bytes=_bytes(_owned(nodes), dtype),
-        kv_cache_bytes=_cache_bytes(nodes, seq=seq, size=FLOAT_BYTES[dtype]),
+        kv_cache_bytes=_cache_bytes(nodes, seq=seq, size=_size(dtype)),
     )
