@@ -39,7 +39,7 @@ recipe quick for Tiny {{
   log_every = 2
   eval_every = 5
   eval_blocks = 4
-  save_every = 3
+  save_every = {save_every}
   data text {{ path = "corpus.txt" }}
   optimizer adamw {{ lr = {lr} }}
   schedule cosine {{ warmup = 3 }}
@@ -55,12 +55,12 @@ def write_spec(folder: Path, *, text: str | None = None, **changes: Any) -> Path
     Args:
         folder: Where to put both.
         text: The corpus.
-        **changes: What to put into the spec: attention, recipe, vocab_size, steps, lr.
+        **changes: What to put into the spec: attention, recipe, vocab_size, steps, save_every, lr.
     """
     words = "".join(f"{n} bottles of beer on the wall, {n * n} of them empty\n" for n in range(200))
     (folder / "corpus.txt").write_text(words if text is None else text)
     path = folder / "tiny.moe"
-    plain = {"attention": SOFTMAX, "recipe": "", "vocab_size": 256, "steps": 12, "lr": 0.01}
+    plain = {"attention": SOFTMAX, "recipe": "", "vocab_size": 256, "steps": 12, "save_every": 3, "lr": 0.01}
     path.write_text(SPEC.format(**{**plain, **changes}))
     return path
 
