@@ -9,7 +9,6 @@ from moedsl.checker.counting import OF_MODEL
 from moedsl.diagnostics import Report
 from moedsl.ir import counts
 from moedsl.ir.graph import Graph
-from moedsl.types import float_format
 
 Build = Callable[[hir.Model], Graph | None]
 
@@ -22,9 +21,9 @@ def static_functions(graph: Graph) -> dict[str, Callable[..., object]]:
         "embedding_params": lambda: counts.embedding_params(graph),
         "flops": lambda seq=2048, batch=1: counts.flops_per_token(graph, seq) * seq * batch,
         "kv_cache": lambda batch=1, seq=2048, dtype="bfloat16": counts.kv_cache(
-            graph, batch=batch, seq=seq, dtype=float_format(dtype) or dtype
+            graph, batch=batch, seq=seq, dtype=dtype
         ),
-        "weight_bytes": lambda dtype="bfloat16": counts.weight_bytes(graph, float_format(dtype) or dtype),
+        "weight_bytes": lambda dtype="bfloat16": counts.weight_bytes(graph, dtype),
         "depth": lambda: counts.depth(graph),
         "width": lambda: counts.width(graph),
     }
