@@ -24,17 +24,7 @@ MAX_GUESSES = 50
 
 def balance(source: SourceFile, report: Report, tokens: list[Token], quiet: set[int]) -> list[Token]:
     """The tokens with every bracket closed, and without brackets that close nothing; their lines become quiet."""
-    return tokens if _is_balanced(tokens) else _Balancer(source, report, tokens, quiet).run()
-
-
-def _is_balanced(tokens: list[Token]) -> bool:
-    opened: list[str] = []
-    for token in tokens:
-        if token.kind in OPENERS:
-            opened.append(OPENERS[token.kind])
-        elif token.kind in CLOSERS and (not opened or opened.pop() != token.kind):
-            return False
-    return not opened
+    return _Balancer(source, report, tokens, quiet).run()
 
 
 class _Open(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from moedsl.diagnostics import Report
 from moedsl.names import did_you_mean
@@ -24,29 +23,21 @@ _OPERAND = re.compile(r"[ \t]*(?:[0-9(]|[A-Za-z_]\w{,99}(?![\w.]{,99}[ \t]*[={])
 _WITH_UNIT = re.compile(r"([0-9][0-9_]*(?:\.[0-9_]+)?(?:[eE][0-9]+)?)([A-Za-z]+)")
 
 
-@dataclass(slots=True)
-class Mended:
-    """Tokens that the grammar knows."""
-
-    tokens: list[Token] = field(default_factory=list)
-    quiet: set[int] = field(default_factory=set)
-    """Lines where something was taken out, so that what is missing there is no news."""
-
-
-def mend(source: SourceFile, report: Report, found: list[Token]) -> Mended:
-    """The tokens with every fault reported and replaced."""
-    mended, mender = Mended(), _Mender(source, report)
+def mend(source: SourceFile, report: Report, found: list[Token], quiet: set[int]) -> list[Token]:
+    """The tokens with every fault reported and replaced; lines where something was taken out become quiet."""
+    mended: list[Token] = []
+    mender = _Mender(source, report)
     for token in found:
         rule = _RULES.get(token.kind)
         if rule is not None:
             replacement = rule(mender, token)
-            mended.tokens.extend(replacement)
+            mended += replacement
             if not all(part.text for part in replacement) or not replacement:
-                mended.quiet.add(source.position(token.start).line)
-        elif token.kind == "PERCENT" and mender.is_percentage(mended.tokens, token):
-            mended.tokens.append(mender.percentage(mended.tokens.pop(), token))
+                quiet.add(source.position(token.start).line)
+        elif token.kind == "PERCENT" and mender.is_percentage(mended, token):
+            mended.append(mender.percentage(mended.pop(), token))
         else:
-            mended.tokens.append(token)
+            mended.append(token)
     return mended
 
 

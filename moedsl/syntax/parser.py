@@ -1,15 +1,15 @@
-"""Text in, syntax tree out, and every syntax error of the text in the report."""
+"""Text in, syntax tree out, and every syntax error of the text in the report.
+
+What only a text with errors needs is imported when there is one: most texts have none, and a start should be quick.
+"""
 
 from __future__ import annotations
 
 from moedsl.diagnostics import Report
 from moedsl.source import SourceFile
-from moedsl.syntax import ast, faults, table
-from moedsl.syntax.brackets import balance
+from moedsl.syntax import ast, table
 from moedsl.syntax.lalr import Machine, TooDeep
 from moedsl.syntax.reader import Unreadable, read
-from moedsl.syntax.recovery import Recovery
-from moedsl.syntax.tokens import Token
 from moedsl.syntax.tree import Builder
 
 MAX_DEPTH = 100
@@ -32,14 +32,21 @@ def parse(source: SourceFile, report: Report) -> ast.File:
 
 def _parse(source: SourceFile, report: Report) -> ast.File:
     text = read(source, report)
-    mended = faults.mend(source, report, text.tokens)
-    tokens = balance(source, report, mended.tokens, mended.quiet)
+    tokens, quiet = text.tokens, set[int]()
+    if text.has_faults:
+        from moedsl.syntax import faults
+
+        tokens = faults.mend(source, report, tokens, quiet)
+    if text.has_faults or not text.is_balanced:
+        from moedsl.syntax.brackets import balance
+
+        tokens = balance(source, report, tokens, quiet)
     machine = Machine(table.load(), Builder(source, report, text.docs), max_depth=MAX_DEPTH, max_stack=MAX_STACK)
-    _run(machine, tokens, Recovery(source, report, machine, tokens, mended.quiet))
-    return machine.result
-
-
-def _run(machine: Machine, tokens: list[Token], recovery: Recovery) -> None:
     at = 0
-    while at < len(tokens):
-        at = at + 1 if machine.feed(tokens[at]) else recovery.mend(at)
+    while at < len(tokens) and machine.feed(tokens[at]):
+        at += 1
+    if at < len(tokens):
+        from moedsl.syntax.recovery import Recovery
+
+        Recovery(source, report, machine, tokens, quiet).run(at)
+    return machine.result

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from moedsl.diagnostics import Report
 from moedsl.source import SourceFile
 from moedsl.syntax.lalr import END
-from moedsl.syntax.tokens import TRIVIA, Token, tokens
+from moedsl.syntax.tokens import FAULTS, TRIVIA, Token, tokens
 
 MAX_NESTING = 32
 """Brackets within brackets."""
@@ -28,6 +28,10 @@ class Read:
     """Without comments and spaces; the last one is the end."""
     docs: dict[int, str] = field(default_factory=dict)
     """Doc comments, by the offset of the token that follows them."""
+    has_faults: bool = False
+    """Whether some tokens are none of the grammar, or a percentage."""
+    is_balanced: bool = True
+    """Whether every bracket has its partner."""
 
 
 def read(source: SourceFile, report: Report) -> Read:
@@ -36,16 +40,21 @@ def read(source: SourceFile, report: Report) -> Read:
     Raises:
         Unreadable: the file has too many words or too many brackets within brackets.
     """
-    found, docs, depth = Read(), _Docs(), 0
+    found, docs, opened = Read(), _Docs(), list[str]()
     for token in tokens(source.text):
         docs.see(token)
         if token.kind in TRIVIA:
             continue
         if docs.lines:
             found.docs[token.start] = docs.take()
-        depth += (token.kind in OPENERS) - (token.kind in CLOSERS and depth > 0)
+        if token.kind in OPENERS:
+            opened.append(OPENERS[token.kind])
+        elif token.kind in CLOSERS:
+            found.is_balanced &= bool(opened) and opened.pop() == token.kind
+        found.has_faults |= token.kind in FAULTS or token.kind == "PERCENT"
         found.tokens.append(token)
-        _refuse_excess(source, report, token, depth, len(found.tokens))
+        _refuse_excess(source, report, token, len(opened), len(found.tokens))
+    found.is_balanced &= not opened
     found.tokens.append(Token(END, "", len(source.text), len(source.text)))
     return found
 

@@ -35,12 +35,17 @@ class Recovery:
         """Lines about which enough was said."""
         self._num_errors = 0
 
-    def mend(self, at: int) -> int:
-        """Say what is wrong with the token at an index, and return the index where reading goes on.
+    def run(self, at: int) -> None:
+        """Read to the end, from a token that does not fit.
 
         Raises:
             Unreadable: there are too many errors to go on.
         """
+        while at < len(self._tokens):
+            at = at + 1 if self._machine.feed(self._tokens[at]) else self.mend(at)
+
+    def mend(self, at: int) -> int:
+        """Say what is wrong with the token at an index, and return the index where reading goes on."""
         self._num_errors += 1
         if self._num_errors > MAX_ERRORS:
             raise Unreadable
