@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from moedsl.checker import naming
-from moedsl.checker.draft import Draft, Place
+from moedsl.checker.draft import Draft, Entry, Place
 from moedsl.checker.hir import POISON, Poison
+from moedsl.checker.limits import MAX_DEPTH
 from moedsl.checker.scope import Declared, Named, Scope, Variable
 from moedsl.checker.slots import kind_of_word
 from moedsl.checker.values import Bare, Call, Given, depth, weight, what
@@ -100,8 +101,9 @@ class Components:
     def _declared(self, walk: _Walk, declared: Declared, kind: str | None) -> _Walk | None:
         declared.is_used = True
         node = declared.node
-        if declared in walk.seen:
-            self._report_cycle([*walk.seen[walk.seen.index(declared) :], declared])
+        if declared in walk.seen or len(walk.seen) >= MAX_DEPTH:
+            names, is_cycle = [d.node.name.text for d in (*walk.seen, declared)], declared in walk.seen
+            naming.report_chain(self.ev.report, "declarations", names, walk.seen[0].span, is_cycle=is_cycle)
             return None
         if kind is not None and kind_of_word(node.slot.text) not in (kind, None):
             self._report_kind(walk, node, kind)
@@ -144,40 +146,39 @@ class Components:
         if component is None:
             return POISON
         if body is None and all(part.given for part in component.parts):
-            return self._plain_call(component, given, head.span, scope)
+            return self._call(component, head.span, scope, given, {})
         draft = Draft(slot="", span=head.span, place=Place("written"), op=None)
         self.ev.bodies.fill(draft, component.parts, body, scope, Place("written"))
         unnamed = [g for part in component.parts for g in part.given if g.name is None]
         unnamed += [g for part in component.parts if part.call for g in part.call.arguments]
-        return Call(
-            path=component.path,
-            arguments=tuple(unnamed),
-            span=head.span,
-            scope=scope,
-            settings={name: entry.setting for name, entry in draft.entries.items()},
-            weight=1 + sum(e.weight for e in draft.entries.values()),
-            depth=1 + max((e.depth for e in draft.entries.values()), default=0),
-        )
+        return self._call(component, head.span, scope, tuple(unnamed), draft.entries)
 
-    def _plain_call(self, component: Component, given: tuple[Given, ...], span: Span, scope: Scope) -> Call:
-        """A call of what is no declaration; what its arguments mean is for whoever reads it."""
-        weights, depths = [weight(g.value) for g in given], [depth(g.value) for g in given]
+    def _call(
+        self,
+        component: Component,
+        span: Span,
+        scope: Scope,
+        arguments: tuple[Given, ...],
+        entries: Mapping[str, Entry],
+    ) -> Call | Poison:
+        """The component as a value; how much it holds is added up here, so that nobody has to walk it."""
+        weights = [*(weight(g.value) for g in arguments), *(e.weight for e in entries.values())]
+        depths = [*(depth(g.value) for g in arguments), *(e.depth for e in entries.values())]
+        if max(depths, default=0) >= MAX_DEPTH:
+            words = f"components are nested more than {MAX_DEPTH} deep here"
+            self.ev.report.add("E0310", words, span, help="nest fewer components")
+            return POISON
         return Call(
             path=component.path,
-            arguments=given,
+            arguments=arguments,
             span=span,
             scope=scope,
+            settings={name: entry.setting for name, entry in entries.items()},
             weight=1 + sum(weights),
             depth=1 + max(depths, default=0),
         )
 
     # ---- words
-
-    def _report_cycle(self, ring: Sequence[Declared]) -> None:
-        chain = " -> ".join(f"`{d.node.name.text}`" for d in ring)
-        self.ev.report.add(
-            "E0209", f"these are declared by each other: {chain}", ring[0].span, help="let one of them name a keyword"
-        )
 
     def _report_kind(self, walk: _Walk, node: ast.Declare, kind: str) -> None:
         self.ev.report.add(

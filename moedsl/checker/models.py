@@ -132,8 +132,8 @@ class Models:
         base = self.definition(extends, definition.scope, slot=definition.node.slot.text)
         if base is None or (base not in chain and len(chain) < MAX_DEPTH):
             return base
-        names = " -> ".join(f"`{d.name}`" for d in [*chain[:8], base])
-        self.ev.report.add("E0209", f"these extend each other: {names}", extends.span, help="remove one `extends`")
+        names = [d.name for d in (*chain, base)]
+        naming.report_chain(self.ev.report, "models or recipes", names, chain[0].span, is_cycle=base in chain)
         return None
 
     def definition(self, reference: ast.Reference, scope: Scope, *, slot: str) -> Definition | None:
@@ -176,6 +176,8 @@ class Models:
             self.ev.stacks.finish(child, model) if isinstance(child, StackDraft) else child.finish()
             for child in model.children.values()
         )
+        for owner in (model, *(c for c in model.children.values() if isinstance(c, StackDraft))):
+            self.ev.stacks.rehearse(owner)
         return replace(model.finish(), children=children)
 
     def _subject(self, link: _Link) -> str | None:

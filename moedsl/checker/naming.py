@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from moedsl.checker.functions import FUNCTIONS, STATICS
 from moedsl.checker.hir import POISON, Poison
+from moedsl.checker.limits import MAX_DEPTH
 from moedsl.checker.scope import Module, Scope
 from moedsl.checker.values import Bare
 from moedsl.diagnostics import Edit, Fix, Label, Report
@@ -74,6 +75,17 @@ def _first_unknown(path: Sequence[ast.Name], scope: Scope) -> tuple[ast.Name | N
             return (None if named.scope.is_broken else part), list(named.scope.names), f" in `{before.text}`"
         named = named.scope.names[part.text]
     raise AssertionError(path)
+
+
+def report_chain(report: Report, words: str, names: Sequence[str], span: Span, *, is_cycle: bool) -> None:
+    """Definitions that build on each other do so in a circle, or in too long a row."""
+    names = names[names.index(names[-1]) :] if is_cycle else names
+    chain = " -> ".join(f"`{n}`" for n in (names if len(names) <= 8 else [*names[:6], "…", names[-1]]))
+    if is_cycle:
+        report.add("E0209", f"these {words} need each other: {chain}", span, help="let one of them do without")
+    else:
+        message = f"more than {MAX_DEPTH} {words} build on each other: {chain}"
+        report.add("E0310", message, span, help="put some of them together")
 
 
 def report_twice(report: Report, code: str, words: str, span: Span, first: Span) -> None:

@@ -43,6 +43,8 @@ class TemplateDraft(Draft):
     """A model or a stack: what may declare layer templates."""
 
     templates: dict[str, list[TemplateText]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    """Templates that some layer is made from."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

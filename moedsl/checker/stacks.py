@@ -50,6 +50,12 @@ class Stacks:
             layers.append(made[key])
         return replace(stack.finish(), children=tuple(layers))
 
+    def rehearse(self, owner: TemplateDraft) -> None:
+        """Make each template that no layer uses once, so that its mistakes show."""
+        for name, texts in owner.templates.items():
+            if name not in owner.used:
+                self._layer(self.ev.templates.layer_of(texts), ())
+
     # ---- which layers
 
     def _templates(self, stack: StackDraft, model: TemplateDraft) -> list[LayerTemplate] | None:

@@ -56,7 +56,8 @@ class Templates:
         current: Template | None = template
         while current is not None:
             if current in seen or len(seen) >= MAX_DEPTH:
-                self._report_cycle([*seen, current])
+                names, is_cycle = [t.node.head[-1].text for t in (*seen, current)], current in seen
+                naming.report_chain(self.ev.report, "templates", names, template.span, is_cycle=is_cycle)
                 break
             seen.append(current)
             current.is_used = True
@@ -84,11 +85,20 @@ class Templates:
         if not own:
             self._report_unknown(item, stack, model)
             return None
+        return self.layer_of(own, given, item.span)
+
+    def layer_of(
+        self, own: Sequence[TemplateText], given: tuple[Given, ...] = (), span: Span | None = None
+    ) -> LayerTemplate:
+        """The template that these texts in a model make; without a call, parameters that lack a value are silent."""
         node = own[0].node
-        return LayerTemplate(node=node, name=node.head[0].text, texts=self._texts(own, given, item.span))
+        return LayerTemplate(node=node, name=node.head[0].text, texts=self._texts(own, given, span))
 
     def _own(self, name: str, stack: StackDraft, model: TemplateDraft) -> Sequence[TemplateText]:
-        return stack.templates.get(name) or model.templates.get(name) or []
+        """What the stack, else the model, says about a template of this name."""
+        owner = stack if name in stack.templates else model
+        owner.used.add(name)
+        return owner.templates.get(name, ())
 
     def _top_texts(self, top: Template, given: tuple[Given, ...], span: Span) -> tuple[LayerText, ...]:
         return tuple(
@@ -151,12 +161,6 @@ class Templates:
             item.span,
             help=did_you_mean(item.text, known) or f"declare it with `layer {item.path[-1]} {{ … }}`",
             fixes=naming.fixes(item.text, known, item.span),
-        )
-
-    def _report_cycle(self, ring: Sequence[Template]) -> None:
-        chain = " -> ".join(f"`{t.node.head[-1].text}`" for t in ring[:8])
-        self.ev.report.add(
-            "E0209", f"these templates extend each other: {chain}", ring[0].span, help="remove one `extends`"
         )
 
 
