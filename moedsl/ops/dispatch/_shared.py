@@ -23,7 +23,8 @@ def inverse(order_R: Any) -> Any:
 
 def weighted_rows(y_RD: Any, row_TK: Any, weights_TK: Any) -> Any:
     """`u_t = sum over k of weights[t, k] * y[row[t, k]]`, without holding the rows of all assignments at once."""
-    if torch._C._are_functorch_transforms_active():  # embedding_bag has no rule for vmap and forward-mode derivatives
+    if torch.compiler.is_exporting() or torch._C._are_functorch_transforms_active():
+        # embedding_bag has no rule for vmap and forward-mode derivatives, and other runtimes know plain gathers better
         return (gather_rows(y_RD, row_TK) * weights_TK[..., None]).sum(1)
     return F.embedding_bag(row_TK, y_RD, per_sample_weights=weights_TK.to(y_RD.dtype), mode="sum")
 
