@@ -43,6 +43,9 @@ class Case:
         about = json.loads(path.with_suffix(".json").read_text())
         with numpy.load(path.with_suffix(".npz")) as arrays:
             tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        parts = {"input": "inputs", "param": "params", "output": "outputs", "grad": "gradients"}
+        listed = {f"{prefix}/{name}" for prefix, part in parts.items() for name in about[part]}
+        assert listed == tensors.keys(), f"not in both files: {sorted(listed ^ tensors.keys())}"
         return cls(
             system=about["system"],
             kind=about["kind"],

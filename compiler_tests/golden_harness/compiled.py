@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from moedsl.passes.pipeline import run_pipeline
 from torch import Tensor
 
 from moedsl.checker.run import CheckResult, check
 from moedsl.ir.graph import Graph, Output, Value
 from moedsl.lower.model import Model, lower
 from moedsl.ops.records import Routing
+from moedsl.passes.pipeline import run_pipeline
 
 
 def checked(text: str) -> CheckResult:

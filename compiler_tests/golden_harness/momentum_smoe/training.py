@@ -14,7 +14,7 @@ from moedsl.runtime.trainer import make_trainer
 
 def run(case: Case) -> Computed:
     """Loss and learning rate of every update, the weights after the last one, and the loss on the whole stream."""
-    case.require(optimizer=("adam",), gradient_clipping=(None,), load_balance=(0.0,))
+    case.require(optimizer=("adam",), load_balance=(0.0,))
     config = case.config
     result = checked(_language_model.text(case, _recipe(case)))
     model, recipe = compiled(result.graphs["Lm"]), result.recipes["updates"]
@@ -55,7 +55,7 @@ recipe updates {{
   batch_size = {config["batch_size"]}
   block_size = {config["block_size"]}
   accumulate = {config["batch_split"]}
-  clip = none
+  clip = {config["gradient_clipping"] or "none"}
   precision = float64
   compile = off
   carry_cache = true
