@@ -16,9 +16,10 @@ _PUBLIC = {
     "format": "moedsl.syntax.format",
     "compile": "moedsl.runtime.compile",
     "Diagnostic": "moedsl.diagnostics",
+    "SpecError": "moedsl.diagnostics",
 }
 
-__all__ = ["Diagnostic", "__version__", "check", "compile", "cost", "format"]
+__all__ = ["Diagnostic", "SpecError", "__version__", "check", "compile", "cost", "format"]
 
 
 def __getattr__(name: str) -> Any:
