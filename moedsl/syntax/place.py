@@ -53,6 +53,11 @@ class Place:
         """Whether a statement could start here, and none has."""
         return self.head == len(self.machine.stack) - 1
 
+    @property
+    def could_start(self) -> bool:
+        """Whether this token stands where a statement would start."""
+        return self.is_at_start or (self.is_on_new_line and self.element is None and not self.wants_value)
+
     @cached_property
     def first(self) -> int:
         """The index of the token that starts the statement."""

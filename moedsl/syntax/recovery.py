@@ -71,7 +71,8 @@ class Recovery:
         """Whether reading gets past the mended tokens and one more."""
         if mend.tokens is None:
             return False
-        kinds = [token.kind for token in (*mend.tokens[:2], *self._tokens[mend.stop : mend.stop + 1])]
+        following = (*mend.tokens[:2], *self._tokens[mend.stop : mend.stop + 1])
+        kinds = [token.kind for token in (following if len(mend.tokens) <= 2 else mend.tokens[:2])]
         fitting = self._machine.num_fitting(kinds, below=mend.taken_back)
         return fitting == len(kinds) and (bool(mend.tokens) or mend.stop > mend.start)
 

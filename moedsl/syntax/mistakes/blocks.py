@@ -42,7 +42,7 @@ def _ends_block(place: Place, at: int, indent: int) -> bool:
 
 def dash_list(place: Place) -> Mend | None:
     """`- sparse`, a list as in YAML."""
-    if place.token.kind != "MINUS" or not place.is_on_new_line or not place.is_at_start:
+    if place.token.kind != "MINUS" or not place.is_on_new_line or not place.could_start:
         return None
     if place.ahead().kind == "MINUS":
         return None
@@ -59,7 +59,7 @@ def comment_sign(place: Place) -> Mend | None:
     """`// a comment`, `-- a comment`, `/* a comment */`."""
     token, follows = place.token, place.ahead()
     sign = {"FLOOR": "//", "MINUS": "--", "SLASH": "/*"}.get(token.kind)
-    if sign is None or not place.is_at_start:
+    if sign is None or not place.could_start:
         return None
     if token.kind != "FLOOR" and (follows.start != token.end or token.text + follows.text[:1] != sign):
         return None

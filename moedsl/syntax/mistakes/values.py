@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moedsl.syntax import phrases
-from moedsl.syntax.mistakes.mend import Mend, put_in
+from moedsl.syntax.mistakes.mend import Mend, lost, put_in
 from moedsl.syntax.notes import safe, unsafe
 from moedsl.syntax.place import VALUE_STARTS, Place
 from moedsl.syntax.tokens import Token
@@ -93,13 +93,15 @@ def stars_before_argument(place: Place) -> Mend | None:
     """`fast(**settings)`."""
     if place.token.kind not in ("POWER", "STAR") or not place.wants_value or place.element is None:
         return None
+    has_name = place.ahead().kind == "NAME"
     return Mend(
         code="E0117",
         message=f"`{place.token.text}` cannot unpack arguments",
         span=place.span(place.token),
         help="write each argument: `name = value`",
         start=place.at,
-        stop=place.at + 1,
+        stop=place.at + 1 + has_name,
+        tokens=(lost(place.token),) if has_name else (),
     )
 
 

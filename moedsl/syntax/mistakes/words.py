@@ -39,7 +39,7 @@ def misspelt_keyword(place: Place) -> Mend | None:
 def misplaced(place: Place) -> Mend | None:
     """`import` inside a block, `edition` after the first statement."""
     token = place.token
-    if token.kind not in ("EDITION", "IMPORT", "USE") or not (place.is_at_start or place.is_on_new_line):
+    if token.kind not in ("EDITION", "IMPORT", "USE") or not place.could_start:
         return None
     if place.ahead().kind in ("EQUAL", "LBRACE", "DOT"):
         return None
@@ -56,7 +56,7 @@ def misplaced(place: Place) -> Mend | None:
 def python_statement(place: Place) -> Mend | None:
     """`if`, `else if` and `for` of other languages."""
     token = place.token
-    if token.kind == "IF" and ("WHEN" in place.expected) and place.ahead().kind not in ("EQUAL", "LBRACE", "DOT"):
+    if token.kind == "IF" and "WHEN" in place.expected and place.ahead().kind not in ("EQUAL", "LBRACE", "DOT"):
         return Mend(
             code="E0125",
             message="a condition on statements is written `when`",
@@ -67,7 +67,7 @@ def python_statement(place: Place) -> Mend | None:
             stop=place.at + 1,
             tokens=(token._replace(kind="WHEN", text="when"),),
         )
-    if token.kind == "FOR" and place.is_at_start and place.ahead().kind == "NAME":
+    if token.kind == "FOR" and place.could_start and place.ahead().kind == "NAME":
         help = "repeat layers with `layers = [a, b] * n`, and choose some of them with `at`"
         return Mend(code="E0125", message="there are no loops", span=place.span(token), help=help, tokens=None)
     if token.kind == "ELSE" and place.ahead().kind in ("LBRACE", "WHEN"):
@@ -80,6 +80,8 @@ def reserved_word(place: Place) -> Mend | None:
     """`let at = 3`, `for = 2`."""
     at = place.at - 1 if place.token.kind in ("EQUAL", "DOT") and not _is_word(place.token) else place.at
     word = place.tokens[at] if at >= 0 else place.token
+    if place.wants_value and place.is_on_new_line:
+        return None  # the value is missing, and this is the next statement
     taken_back = place.at - at
     if not _is_word(word) or not place.machine.num_fitting(["NAME"], below=taken_back):
         return None
