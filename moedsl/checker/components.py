@@ -99,7 +99,6 @@ class Components:
         return Component(path=walk.path, span=span, parts=tuple(reversed(walk.parts)))
 
     def _declared(self, walk: _Walk, declared: Declared, kind: str | None) -> _Walk | None:
-        declared.is_used = True
         node = declared.node
         if declared in walk.seen or len(walk.seen) >= MAX_DEPTH:
             names, is_cycle = [d.node.name.text for d in (*walk.seen, declared)], declared in walk.seen
@@ -108,6 +107,7 @@ class Components:
         if kind is not None and kind_of_word(node.slot.text) not in (kind, None):
             self._report_kind(walk, node, kind)
             return None
+        declared.is_used = True
         inner = declared.scope.child()
         owner = f"`{node.slot.text} {node.name.text}`"
         self.ev.variables.bind(node.parameters, walk.given, inner, owner=owner, span=walk.span)

@@ -19,7 +19,7 @@ from moedsl.checker.scope import Definition, Scope, Variable
 from moedsl.checker.templates import declared_params
 from moedsl.checker.unused import report_unused
 from moedsl.checker.values import Given
-from moedsl.diagnostics import Report
+from moedsl.diagnostics import Diagnostic, Report
 from moedsl.names import did_you_mean
 from moedsl.syntax import ast
 
@@ -31,6 +31,8 @@ class Evaluated:
     models: tuple[hir.Model, ...] = ()
     """In the order written; with errors in the report they may be incomplete."""
     recipes: tuple[hir.Recipe, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    """About names that nothing uses; worth saying where all else is right, for a mistyped name explains them."""
     open: tuple[str, ...] = ()
     """Models that were searched for errors and left out, because parameters without default were not given."""
 
@@ -83,11 +85,12 @@ class _File:
         models = {d.name: self._model(d, given, model, [o for o in overrides if not _is_for(o, names)]) for d in chosen}
         resolved = [self.ev.models.recipe(d, overrides=[o for o in overrides if _is_for(o, {d.name})]) for d in recipes]
         rehearse(self.ev, self.scope)
-        if not self.ev.report.has_errors:
-            report_unused(self.file, self.scope, self.ev.report)
+        unused = Report()
+        report_unused(self.file, self.scope, unused)
         return Evaluated(
             models=tuple(m for m in models.values() if m is not None),
             recipes=tuple(r for r in resolved if r is not None),
+            warnings=tuple(unused),
             open=tuple(name for name, m in models.items() if m is None),
         )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from moedsl.checker import hir, naming
 from moedsl.checker.draft import Draft, Place, Rank
 from moedsl.checker.limits import MAX_DEPTH
-from moedsl.checker.scope import Definition, Scope
+from moedsl.checker.scope import Definition, Named, Scope, Variable
 from moedsl.checker.slots import block_op
 from moedsl.checker.stack_draft import StackDraft, TemplateDraft
 from moedsl.checker.templates import declared_params
@@ -117,8 +118,6 @@ class Models:
             if current.node.body is not None:
                 self.ev.bodies.declare(current.node.body.statements, scope)
             self.ev.variables.check_conditions(scope)
-            if links:
-                links[-1].scope.base = scope
             links.append(_Link(definition=current, scope=scope))
             extends = current.node.extends
             if extends is None:
@@ -126,7 +125,9 @@ class Models:
                 break
             current = self._base(extends, current, [k.definition for k in links])
             given, span = self.ev.expressions.arguments(extends.call or (), scope), extends.span
-        return _Chain(links=tuple(reversed(links)), is_complete=complete, is_broken=broken)
+        links.reverse()
+        _show_parameters(links)
+        return _Chain(links=tuple(links), is_complete=complete, is_broken=broken)
 
     def _base(self, extends: ast.Reference, definition: Definition, chain: Sequence[Definition]) -> Definition | None:
         base = self.definition(extends, definition.scope, slot=definition.node.slot.text)
@@ -191,6 +192,15 @@ class Models:
             help = f"write `model NAME extends {subject.span.text} {{}}` and name that"
             self.ev.report.add("E0210", words, subject.span, help=help)
         return found.name if found is not None else None
+
+
+def _show_parameters(links: Sequence[_Link]) -> None:
+    """Let each model of a chain see the parameters of those that it extends; their `let`s are their own affair."""
+    for base, link in pairwise(links):
+        params: dict[str, Named] = {
+            n: v for n, v in base.scope.names.items() if isinstance(v, Variable) and v.param is not None
+        }
+        link.scope.base = Scope(names=params, base=base.scope.base)
 
 
 def _how(link: _Link, number: int) -> How:

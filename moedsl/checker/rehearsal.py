@@ -17,7 +17,7 @@ _PLACE = Place("written")
 
 def rehearse(ev: Evaluation, scope: Scope) -> None:
     """Apply what was not used; parameters without default are taken for right."""
-    for named in reversed(list(scope.names.values())):
+    for named in list(scope.names.values()):
         if isinstance(named, Declared) and not named.is_used:
             _component(ev, named)
         elif isinstance(named, Template) and not named.is_used:

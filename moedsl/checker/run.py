@@ -96,6 +96,8 @@ def check(
     for recipe in recipes.values():
         if recipe.model in built:
             fit(recipe, built[recipe.model][1], report)
+    for warning in () if report.has_errors else evaluated.warnings:
+        report.keep(warning)
     return CheckResult(
         diagnostics=_ordered(report),
         graphs={name: graph for name, (_, graph) in built.items()},
