@@ -49,7 +49,7 @@ def base(**changes: Any) -> Graph:
         ({"tie": "none"}, FUNCTION | {"params", "training"}),
         ({"d_model": 16}, FUNCTION | {"params", "training"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)),
 )
 def test_an_edit_of_the_spec_changes_exactly(edit, expected):
     assert changed(base(), base(**edit)) == expected
@@ -122,7 +122,7 @@ def test_a_field_changes_the_digests_of_its_effect(effect):
         ({"aside": Part(note="so")}, {"training"}),
         ({"start": Part(eps=2.0)}, set()),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) or "nothing",
 )
 def test_a_component_changes_at_most_what_its_field_can(edit, expected):
     assert changed(probe(), probe(Probe(**edit))) == expected

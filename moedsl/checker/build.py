@@ -146,7 +146,7 @@ class _Builder:
         )
 
     def _momentum(self, name: str, momentum: Bound) -> Join:
-        return lambda x, u: self.place.op(name, momentum, x, u, shape=STREAM, carries=self.carries)
+        return lambda x, u: self.place.op(name, momentum, x, u, shape=STREAM, carries=self.carries, residual=True)
 
     def _mixture(self, name: str, moe: Bound, x: Value) -> Value:
         """Route, dispatch, apply the experts, combine; add the shared experts."""

@@ -12,7 +12,7 @@ from moedsl.diagnostics import Label, Report
 from moedsl.ir.graph import Node, ParamSpec, Use, Value
 from moedsl.ir.sourcemap import Origin, SourceMap
 from moedsl.ops import registry
-from moedsl.ops.base import Op, Param, Problem
+from moedsl.ops.base import SCOPES, Op, Param, Problem
 from moedsl.types import Shape
 
 
@@ -41,6 +41,7 @@ class Placer:
         sizes: Mapping[str, int] | None = None,
         kin: tuple[Bound, ...] = (),
         carries: Carries | None = None,
+        residual: bool = False,
     ) -> Value:
         """Add the `forward` call of an op that the user wrote.
 
@@ -52,6 +53,7 @@ class Placer:
             sizes: What it sees beside the model's sizes.
             kin: Ops whose settings may explain a problem, beside its own.
             carries: The channels of the stack it stands in.
+            residual: Whether the first input is the stream that it moves.
         """
         given = {**self.sizes, **(sizes or {})}
         known = {**given, **bound.op.sizes(given)}
@@ -59,7 +61,7 @@ class Placer:
             self.sizes.update(bound.op.sizes(given))
         if not self._accept(name, bound, known, kin):
             return inputs[0]
-        uses = tuple(Use(value=v) for v in inputs)
+        uses = _by_position(inputs, residual=residual)
         if "positions" in bound.op.uses:
             uses += (Use(value=Value(node="positions"), keyword="positions_S"),)
         uses += carries.read(bound, name) if carries else ()
@@ -100,7 +102,7 @@ class Placer:
         cls = registry.find("wiring", keyword)
         assert cls is not None, keyword
         op = cls(**fields)
-        uses = tuple(Use(value=v, role="residual" if residual and not i else "data") for i, v in enumerate(inputs))
+        uses = _by_position(inputs, residual=residual)
         return self._add(
             Node(name=name, op=op, inputs=uses, shape=shape, region=self.region, caches=op.caches(self.sizes))
         )
@@ -130,7 +132,7 @@ class Placer:
     def _check_causality(self, name: str, bound: Bound) -> None:
         if self.stack is None or not getattr(self.stack.op, "causal", False):
             return
-        reach = bound.op.scope()
+        reach = max((bound.op.scope(), *(c.scope for c in bound.op.writes().values())), key=SCOPES.index)
         if reach in ("token", "prefix"):
             return
         if getattr(self.stack.op, "faithful", False):
@@ -199,6 +201,10 @@ class Placer:
         for field_name in type(op).model_fields:
             setting = block.settings.get(field_name)
             self.source_map.fields[name, field_name] = _history(op, field_name, setting.origins if setting else ())
+
+
+def _by_position(inputs: tuple[Value, ...], *, residual: bool) -> tuple[Use, ...]:
+    return tuple(Use(value=v, role="residual" if residual and not i else "data") for i, v in enumerate(inputs))
 
 
 def _history(op: Op, name: str, origins: tuple[Origin, ...]) -> tuple[Origin, ...]:

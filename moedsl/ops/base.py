@@ -23,6 +23,9 @@ Effect = Literal["cosmetic", "execution", "training", "init", "numerics", "param
 Scope = Literal["token", "prefix", "sequence", "batch"]
 """Which positions an output may depend on: its own, those up to it, its whole sequence, the whole batch."""
 
+SCOPES: tuple[Scope, ...] = ("token", "prefix", "sequence", "batch")
+"""The scopes, narrowest first."""
+
 Sizes = Mapping[str, int]
 """Named sizes that an op can rely on: `d_model`, `num_experts`, `top_k`, `vocab_size`, and what the op itself adds."""
 
