@@ -23,8 +23,10 @@ def cases() -> list[Path]:
     return sorted({f.with_suffix("") for pattern in ("*/*.json", "*/*.npz") for f in FOLDER.glob(pattern)})
 
 
-def title(path: Path) -> str:
+def title(path: Path | None) -> str:
     """`system-kind-case`."""
+    if path is None:
+        return "none"
     try:
         kind = json.loads(path.with_suffix(".json").read_text())["kind"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -32,12 +34,10 @@ def title(path: Path) -> str:
     return f"{path.parent.name}-{kind}-{path.name}"
 
 
-def test_folder_holds_cases() -> None:
-    assert cases(), f"no cases in {FOLDER}"
-
-
-@pytest.mark.parametrize("path", cases(), ids=title)
-def test_case(path: Path) -> None:
+@pytest.mark.parametrize("path", cases() or [None], ids=title)
+def test_case(path: Path | None) -> None:
+    if path is None:
+        pytest.fail(f"no cases in {FOLDER}", pytrace=False)
     case = Case.read(path)
     harness = f"compiler_tests.golden_harness.{case.system}.{case.kind}"
     if not _exists(harness):
