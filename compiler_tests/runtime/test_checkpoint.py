@@ -202,6 +202,6 @@ def test_damage_is_named(tmp_path, job, trained, damage):
 
 def test_tensors_of_another_shape_are_refused_even_with_matching_digests(tmp_path, job, trained):
     save(tmp_path, job, trained, 1)
-    other = lower(tiny_job(tmp_path, params={"d_ff": 8}).graph)
+    other = lower(tiny_job(tmp_path, params=("d_ff=8",)).graph)
     with pytest.raises(RunFailure, match="not those of the model"):
-        checkpoint.load_weights(checkpoint.latest(tmp_path), other, tiny_job(tmp_path, params={"d_ff": 8}).graph)
+        checkpoint.load_weights(checkpoint.latest(tmp_path), other, tiny_job(tmp_path, params=("d_ff=8",)).graph)

@@ -186,7 +186,7 @@ def test_a_gradient_that_is_not_finite_names_the_parameter(tmp_path, monkeypatch
 
 
 def test_a_learning_rate_that_is_far_too_high(tmp_path):
-    found = failed(run_new, tmp_path, recipe="clip = none", params={"pairs": 1}, lr="1.5e37").diagnostics[0]
+    found = failed(run_new, tmp_path, recipe="clip = none", params=("pairs=1",), lr="1.5e37").diagnostics[0]
     assert found.code == "E1012"
 
 
@@ -251,7 +251,7 @@ def test_memory_that_runs_out_has_a_code(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_of_another_spec_is_refused_with_the_difference(tmp_path, whole):
-    other = Request(spec=str(write_spec(tmp_path)), params={"d_ff": 8})
+    other = Request(spec=str(write_spec(tmp_path)), params=("d_ff=8",))
     found = failed(run_on, whole[0], request=other).diagnostics[0]
     assert found.code == "E0903"
     assert "`arch` and `params` differ" in found.message or "`params`" in found.message

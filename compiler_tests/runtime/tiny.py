@@ -65,9 +65,9 @@ def write_spec(folder: Path, *, text: str | None = None, **changes: Any) -> Path
     return path
 
 
-def tiny_job(folder: Path, *, params: dict[str, Any] | None = None, **spec: Any) -> Job:
+def tiny_job(folder: Path, *, params: tuple[str, ...] = (), **spec: Any) -> Job:
     """The job of that spec."""
-    return find_job(Request(spec=str(write_spec(folder, **spec)), params=params or {}))
+    return find_job(Request(spec=str(write_spec(folder, **spec)), params=params))
 
 
 def run_new(folder: Path, **spec: Any) -> tuple[Path, Outcome]:

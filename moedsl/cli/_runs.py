@@ -11,6 +11,7 @@ import click
 
 from moedsl.cli._exit import ExitCode, Stop
 from moedsl.cli._report import print_text, stop
+from moedsl.cli._specs import exit_code
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,7 @@ def reporting() -> Iterator[None]:
         yield
     except RunFailure as failure:
         print_text(failure.diagnostics)
-        stop(ExitCode(failure.exit_code))
+        unreadable = exit_code(failure.diagnostics) == ExitCode.UNREADABLE
+        stop(ExitCode.UNREADABLE if unreadable else ExitCode(failure.exit_code))
     except Interrupted as interruption:
         stop(ExitCode(128 + interruption.signal))

@@ -48,7 +48,7 @@ def command(
     moedsl train specs/demo.moe                 its only recipe
     moedsl train specs/demo.moe::quick --steps 50 --out runs/first
     moedsl train --resume runs/first            exactly as if it had never stopped
-    moedsl train --resume runs/first FILE       the same, with what FILE says now if it computes the same
+    moedsl train --resume runs/first FILE       with what FILE says now, if it computes the same
 
     Ctrl-C saves a checkpoint first.
     """  # noqa: D301, click wants the character
@@ -69,9 +69,9 @@ def command(
 def _request(spec: str, params: tuple[str, ...], overrides: tuple[str, ...], steps: int | None) -> Request:
     from moedsl.runtime.job import Request
 
+    settings(None, params, overrides)
     path, _, recipe = spec.partition("::")
-    given = settings(None, params, overrides)
-    return Request(spec=path, recipe=recipe or None, params=given.params, overrides=given.overrides, steps=steps)
+    return Request(spec=path, recipe=recipe or None, params=params, overrides=overrides, steps=steps)
 
 
 def _begin(request: Request, out: Path | None) -> tuple[RunFolder, Job]:

@@ -62,7 +62,7 @@ def set_determinism(recipe: RecipeBlock, device: torch.device) -> None:
     """Ask a GPU for operations that give the same bits each time; a CPU's do so already."""
     if device.type == "cuda" and recipe.deterministic:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def seed_step(device: torch.device, seed: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moedsl.checker.fit import fit
 from moedsl.checker.recipe import BoundRecipe
 from moedsl.checker.run import CheckResult, check
+from moedsl.checker.settings_text import parse_param
 from moedsl.diagnostics import Report
 from moedsl.ir.digests import digests
 from moedsl.ir.graph import Graph
@@ -25,7 +26,8 @@ class Request:
     spec: str
     """The path of the spec."""
     recipe: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: tuple[str, ...] = ()
+    """Values of the model's parameters, as `NAME=VALUE`."""
     overrides: tuple[str, ...] = ()
     steps: int | None = None
     """Instead of the recipe's."""
@@ -70,16 +72,25 @@ def find_job(request: Request, *, folder: Path | None = None) -> Job:
         RunFailure: the spec has errors, or recipe and model do not fit.
     """
     path = Path(request.spec)
-    result = check(path, params=request.params, overrides=request.overrides)
+    result = check(path, params=_params(request), overrides=request.overrides)
     _raise_errors(result.diagnostics)
     recipe = _recipe(result, request.recipe, path)
-    graph = result.graphs[recipe.model] if recipe.model else _only_model(result, recipe)
+    graph = _model(result, recipe)
     report = Report()
     fit(recipe, graph, report)
     _raise_errors(tuple(report))
     return Job(
         request=request, graph=graph, recipe=recipe, folder=folder or path.absolute().parent, sources=result.sources
     )
+
+
+def _params(request: Request) -> dict[str, object]:
+    report, values = Report(), {}
+    for text in request.params:
+        name, _, value = text.partition("=")
+        values[name.strip()] = parse_param(name.strip(), value, report)
+    _raise_errors(tuple(report))
+    return values
 
 
 def _raise_errors(diagnostics: tuple[Any, ...]) -> None:
@@ -105,9 +116,15 @@ def _recipe(result: CheckResult, name: str | None, path: Path) -> BoundRecipe:
     raise failure("E1015", f"`{path}` has {len(known)} recipes", help=f"say which one: {names}")
 
 
-def _only_model(result: CheckResult, recipe: BoundRecipe) -> Graph:
-    if len(result.graphs) == 1:
+def _model(result: CheckResult, recipe: BoundRecipe) -> Graph:
+    """The model that a recipe is for, or the only one."""
+    if recipe.model is None and len(result.graphs) == 1:
         return next(iter(result.graphs.values()))
-    names = ", ".join(f"`{n}`" for n in result.graphs) or "none"
-    message = f"recipe `{recipe.name}` does not say which model it is for: there are {names}"
-    raise failure("E1016", message, recipe.span("recipe"), help=f"write `recipe {recipe.name} for MODEL {{ … }}`")
+    if recipe.model is None:
+        names = ", ".join(f"`{n}`" for n in result.graphs) or "none"
+        message = f"recipe `{recipe.name}` does not say which model it is for: there are {names}"
+        raise failure("E1016", message, recipe.span("recipe"), help=f"write `recipe {recipe.name} for MODEL {{ … }}`")
+    if recipe.model not in result.graphs:
+        message = f"recipe `{recipe.name}` is for `{recipe.model}`, whose parameters need values"
+        raise failure("E1018", message, recipe.span("recipe"), help="give them with `--param NAME=VALUE`")
+    return result.graphs[recipe.model]

@@ -152,7 +152,7 @@ def _describe(job: Job) -> dict[str, Any]:
         "versions": versions(),
         "spec": main,
         "folder": str(job.folder.absolute()),
-        "request": {**asdict(job.request), "params": dict(job.request.params)},
+        "request": asdict(job.request),
         "fields": describe_recipe(job.recipe),
         "training": job.training_fields,
     }
@@ -165,7 +165,7 @@ def _saved(run: RunFolder, about: Mapping[str, Any]) -> tuple[Request, Path, dic
         saved = Request(
             spec=str(spec),
             recipe=str(about["recipe"]),
-            params=dict(request["params"]),
+            params=tuple(map(str, request["params"])),
             overrides=tuple(map(str, request["overrides"])),
             steps=None if request["steps"] is None else int(request["steps"]),
         )
