@@ -18,6 +18,7 @@ from moedsl.lower.model import Model, lower
 from moedsl.passes.pipeline import run_pipeline
 from moedsl.runtime.batches import Batch
 from moedsl.runtime.step import build_optimizer, train_step
+from moedsl.syntax.format import format
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*ROOT.glob("specs/*.moe"), *ROOT.glob("moedsl/std/*.moe")])
@@ -61,6 +62,11 @@ def tokens(rows: int = 2, length: int = 24) -> torch.Tensor:
 @every_file
 def test_nothing_is_found(file):
     assert [(d.code, d.message, str(d.span)) for d in checked(file).diagnostics] == []
+
+
+@every_file
+def test_it_is_laid_out(file):
+    assert format(file.read_text()) == file.read_text()
 
 
 @every_file
