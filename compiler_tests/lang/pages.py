@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r"(\w+)=(\S+)")
-_EXPECTED = re.compile(r"\[([EW]\d{4})\]")
+_EXPECTED = re.compile(r"# (?:error|warning): \[([EW]\d{4})\]")
 
 _MODEL = """model Example {
   d_model = 16
@@ -94,5 +94,4 @@ def framed(code: str, place: str) -> str:
 
 def _announced(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), start=1):
-        comment = re.search(r"# (?:error|warning): (.*)", line)
-        yield from ((number, code) for code in _EXPECTED.findall(comment[1] if comment else ""))
+        yield from ((number, code) for code in _EXPECTED.findall(line))

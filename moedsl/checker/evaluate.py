@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from moedsl.checker import hir
 from moedsl.checker.evaluation import Evaluation
-from moedsl.checker.given import given_params
+from moedsl.checker.given import given_params, suited
 from moedsl.checker.limits import Exhausted
 from moedsl.checker.loader import Loader
 from moedsl.checker.modules import Modules
@@ -106,8 +106,7 @@ class _File:
     def _model(
         self, definition: Definition, given: Sequence[Given], only: str | None, overrides: Sequence[ast.Assign]
     ) -> hir.Model | None:
-        names = {p.name.text for p in declared_params(definition.node)}
-        own = tuple(g for g in given if g.name in names)
+        own = suited(given, declared_params(definition.node), self.scope)
         span = definition.span if only is not None else None
         return self.ev.models.model(definition, own, span, overrides=overrides)
 

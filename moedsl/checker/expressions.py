@@ -135,7 +135,7 @@ class Expressions:
         if node.operator in ("and", "or"):
             return self._logic(node, left, scope)
         right = self.value(node.right, scope)
-        if left is POISON or right is POISON or self._misused(node.operator, left, right):
+        if self._misused(node.operator, left, right):
             return POISON
         if node.operator in ("==", "!="):
             self.ev.budget.spend(node.span, min(weight(left), weight(right)))
@@ -153,13 +153,16 @@ class Expressions:
         return self.is_true(node.right, scope)
 
     def _misused(self, operator: str, left: object, right: object) -> bool:
-        """Whether an operand is a name or call that means nothing; reported here."""
-        names = [v for v in (left, right) if isinstance(v, Bare)]
-        if operator in ("==", "!=") and (len(names) == 2 or None in (left, right)):
-            return False
-        if any(isinstance(v, Items) for v in (left, right)):
-            return False
-        undefined = [self._undefined(v) for v in (left, right)]
+        """Whether an operand was reported, or is a name or call that means nothing and is reported here."""
+        operands = (left, right)
+        if operator in ("==", "!="):
+            if POISON in operands:
+                return True
+            if None in operands or all(isinstance(v, Bare) for v in operands):
+                return False
+        if operator == "+" and any(isinstance(v, Items) for v in operands):
+            return POISON in operands
+        undefined = [self._undefined(v) for v in operands]
         return any(undefined)
 
     def _undefined(self, value: object) -> bool:

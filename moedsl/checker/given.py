@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from moedsl.checker.hir import Bytes, Symbol
 from moedsl.checker.scope import Scope
 from moedsl.checker.values import Bare, Given, Items
 from moedsl.source import SourceFile, Span
+from moedsl.syntax import ast
+
+_NAMES = ("choice", "dtype", "layer", "component")
+"""Types whose values are bare names in the language, and texts outside of it."""
 
 
 def given_params(params: Mapping[str, object], scope: Scope) -> tuple[Given, ...]:
     """The parameters as arguments of a call, with a text of their own to point at."""
     return tuple(_given(name, value, scope) for name, value in params.items())
+
+
+def suited(given: Sequence[Given], params: Sequence[ast.Param], scope: Scope) -> tuple[Given, ...]:
+    """Those that a model takes, a text as a bare name where the parameter wants one."""
+    types = {p.name.text: p.type.name if p.type else "" for p in params}
+    own = [g for g in given if g.name in types]
+    return tuple(
+        replace(g, value=Bare(path=(g.value,), span=g.span, scope=scope))
+        if isinstance(g.value, str) and types[g.name or ""] in _NAMES
+        else g
+        for g in own
+    )
 
 
 def _given(name: str, value: object, scope: Scope) -> Given:
@@ -31,7 +48,7 @@ def _value(value: object, span: Span, scope: Scope) -> object:
         return Items.of(_value(v, span, scope) for v in value)
     if isinstance(value, Symbol):
         return Bare(path=(value.text,), span=span, scope=scope)
-    if value is None or isinstance(value, bool | int | str | Bytes):
+    if value is None or isinstance(value, bool | int | str | Bytes | Fraction):
         return value
     raise TypeError(f"a parameter takes numbers, texts, true/false, none and lists, not {type(value).__name__}")
 

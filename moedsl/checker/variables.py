@@ -109,7 +109,8 @@ class Variables:
                 variable.value, variable.state = POISON, State.DONE
                 missing.append(param)
             self.ev.bodies.name(param.name, variable, scope)
-        if missing and span is not None:
+        names_are_known = all(g.name is None or g.name in by_name for g in given)
+        if missing and span is not None and names_are_known:
             self._report_missing(missing, owner, span)
         return not missing
 
