@@ -16,9 +16,9 @@ from moedsl.passes.pipeline import run_pipeline
 
 
 def checked(text: str) -> CheckResult:
-    """A text that has neither errors nor warnings, checked."""
+    """A text without errors, checked."""
     result = check(text)
-    assert not result.diagnostics, "\n".join(f"{d.code} {d.span}: {d.message}" for d in result.diagnostics)
+    assert result.ok, "\n".join(f"{d.code} {d.span}: {d.message}" for d in result.diagnostics)
     return result
 
 
@@ -59,14 +59,15 @@ def gradients(model: Model, names: Mapping[str, str]) -> dict[str, Tensor]:
 def carried(graph: Graph, channel: str, *, after: str) -> Value | None:
     """What travels in a channel behind a layer: the last state written, or the zeros that it starts with."""
     state, stack = None, after.partition(".")[0]
+    last = graph.region_nodes(after)[-1]
     for node in graph:
         if node.name == f"{stack}.{channel}_start":
             state = Value(node=node.name)
-        if channel in node.writes and node.region.startswith(f"{stack}."):
+        elif channel in node.writes and node.region.startswith(f"{stack}."):
             state = Value(node=node.name, port=channel)
-        if node.region == after:
-            found = state
-    return found
+        if node is last:
+            break
+    return state
 
 
 def dense(routing: Routing) -> Tensor:
