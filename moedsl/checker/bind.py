@@ -194,7 +194,7 @@ class Binder:
 
     def _refused_field(self, cls: type[Op], name: str, error: ErrorDetails, block: hir.Block) -> None:
         setting = block.settings.get(name)
-        if setting is None and block.poisoned:
+        if setting is None and (block.poisoned or _is_mistyped(cls, name, block)):
             return
         if setting is None:
             where = block.keyword_span or block.span
@@ -254,6 +254,11 @@ def _is_refused(value: object) -> bool:
 def _is_text(cls: type[Op], name: str) -> bool:
     annotation = cls.model_fields[name].annotation
     return annotation is str or str in get_args(annotation)
+
+
+def _is_mistyped(cls: type[Op], name: str, block: hir.Block) -> bool:
+    """Whether a field that does not exist, and is reported, was probably meant for this one."""
+    return any(closest(s, [name]) for s in block.settings if s not in cls.model_fields)
 
 
 def _is_hashable(op: Op) -> bool:
