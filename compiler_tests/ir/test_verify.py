@@ -100,9 +100,9 @@ PLANTED: dict[str, tuple[Callable[[Graph], Graph], str]] = {
         "and `decoder.velocity_start` has [B, S, 9]",
     ),
     "a residual of another shape": (
-        lambda g: change(g, f"{LAYER}.moe.momentum", shape=("T", "d_model")),
-        f"the residual edge from `{LAYER}.ffn_residual` of shape [B, S, 8] "
-        f"ends at `{LAYER}.moe.momentum` of shape [T, 8]",
+        lambda g: change(g, "decoder.layers.2.ffn_residual", shape=("T", "d_model")),
+        f"the residual edge from `{LAYER}.moe.momentum` of shape [B, S, 8] "
+        "ends at `decoder.layers.2.ffn_residual` of shape [T, 8]",
     ),
     "one path twice": (
         lambda g: change(g, "norm", params=g["norm"].params * 2),
