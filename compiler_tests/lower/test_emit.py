@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -78,6 +79,14 @@ def test_decoding_with_its_caches():
 def test_it_reads_well(golden):
     text = emit_python(graph())
     golden("lower/emitted_layers.py.txt", text[text.index("class SparseLayer") :])
+
+
+@pytest.mark.parametrize("name", ["F", "Output", "Tensor", "Any", "class"])
+def test_a_model_may_have_a_name_that_the_file_uses(name):
+    text = emit_python(replace(graph(), name=name))
+    written = loaded(text).__dict__.values()
+    (cls,) = (c for c in written if isinstance(c, type) and hasattr(c, "empty_cache"))
+    assert cls().double()(tokens()).logits.shape == (2, 6, 16)
 
 
 def test_two_files_and_moedsl_live_in_one_process():

@@ -105,6 +105,14 @@ def test_an_error_in_a_layer_names_the_layer_it_ran_in():
     assert "moe_router = self.moe.router(moe_tokens)" in "".join(traceback.format_exception(caught.value))
 
 
+def test_an_error_in_wiring_names_what_was_joined():
+    small = model()
+    small.get_submodule("decoder.layers.0.attention").w_o = nn.Parameter(torch.zeros(5, 8, dtype=torch.float64))
+    with pytest.raises(RuntimeError) as caught:
+        small(tokens())
+    assert notes_of(caught) == ["in decoder.layers.0.attention_residual, small.moe:7:15"]
+
+
 def test_a_call_that_never_reaches_the_code_gets_no_note():
     with pytest.raises(TypeError) as caught:
         model()()

@@ -14,6 +14,7 @@ from compiler_tests.lower.models import assert_equal_tensors, gradients, graph, 
 from moedsl.checker.run import check
 from moedsl.lower.model import lower
 from moedsl.lower.output import Output
+from moedsl.names import MODULE_ATTRIBUTES, is_free_for_modules
 
 
 def test_keys_of_the_state_are_paths_of_the_spec():
@@ -192,3 +193,12 @@ def test_a_model_over_features_is_called_with_them():
 
 def test_gradients_reach_every_parameter():
     assert all(g.any() for g in gradients(model(), tokens(rows=8, length=12)).values())
+
+
+def test_names_of_a_models_own_attributes_are_known_to_the_checker():
+    """A stack becomes an attribute; the checker, which has no torch, refuses those that exist already."""
+    small = model()
+    own = {name for name in dir(small) if not name.startswith("_")} - set(small._modules)
+    assert own <= MODULE_ATTRIBUTES
+    assert not is_free_for_modules("class")
+    assert is_free_for_modules("decoder")

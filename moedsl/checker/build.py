@@ -15,6 +15,7 @@ from moedsl.checker.carries import Carries
 from moedsl.checker.place import Placer
 from moedsl.diagnostics import Report
 from moedsl.ir.graph import Graph, Input, Output, Region, Use, Value
+from moedsl.names import is_free_for_modules
 from moedsl.types import Shape
 
 STREAM: Shape = ("B", "S", "d_model")
@@ -83,6 +84,7 @@ class _Builder:
 
     def _stack(self, stack: Bound, stream: Value) -> Value:
         name, self.place.stack = _stack_name(stack), stack
+        self._check_name(name, stack)
         for channel in self.carries.open(stack):
             self.carries.start(channel, self.place.wire(f"{name}.{channel}_start", "zeros", stream, shape=STREAM))
         for index, layer in enumerate(stack.slots("layer")):
@@ -93,6 +95,16 @@ class _Builder:
         self.place.region, self.place.stack = "", None
         self.carries.close()
         return stream
+
+    def _check_name(self, name: str, stack: Bound) -> None:
+        if not is_free_for_modules(name):
+            self.place.report.add(
+                "E0223",
+                f"a stack cannot be called `{name}`: in the built model that name means something else",
+                stack.block.keyword_span or stack.block.span,
+                help="choose another name, such as `decoder`",
+                path=name,
+            )
 
     def _layer(self, path: str, layer: Bound, stream: Value) -> Value:
         norm = layer.slot("norm")

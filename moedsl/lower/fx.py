@@ -17,6 +17,7 @@ from torch.fx.proxy import GraphAppendingTracer
 from moedsl.ir.graph import Graph, Node, Value
 from moedsl.lower.boundary import Boundary, keeps_cache
 from moedsl.lower.output import Output, next_caches, take_cache
+from moedsl.source import Span
 
 CACHE = "cache"
 """The port of a node's next cache."""
@@ -193,9 +194,16 @@ def _parts(node: Node) -> tuple[str, ...]:
 
 def _meta(spec: Graph, node: Node) -> dict[str, str]:
     """What torch shows when it explains an error, and what we do."""
-    span = spec.source_map.nodes.get(node.name)
+    span = _span(spec, node)
     if span is None:
         return {"spec": node.name, "place": ""}
     line = span.file.line(span.position.line).strip()
     place = f'File "{span.file.path}", line {span.position.line}, in {node.name}'
     return {"spec": node.name, "place": str(span), "stack_trace": f"{place}\n    {line}"}
+
+
+def _span(spec: Graph, node: Node) -> Span | None:
+    """Where the node was written; for wiring, where what it joins last was: a shape at fault comes from there."""
+    spans = spec.source_map.nodes
+    names = (node.name, *(use.value.node for use in reversed(node.inputs)))
+    return next((spans[name] for name in names if name in spans), None)

@@ -19,7 +19,7 @@ from moedsl.lower.emit.layout import Group, call, quoted, render, table
 from moedsl.lower.emit.opclass import OpClasses
 from moedsl.lower.emit.sourcefile import Imported
 from moedsl.lower.emit.sources import Sources
-from moedsl.lower.emit.statements import signature, statements
+from moedsl.lower.emit.statements import indexed, signature, statements
 from moedsl.lower.fx import layer_graph, model_graph
 from moedsl.lower.model import layer_title
 from moedsl.lower.opmodule import FIXED_DTYPES
@@ -27,11 +27,13 @@ from moedsl.version import __version__
 
 Lines = Iterator[str]
 
-RESET = '''
+ANY_LAYER = "[.]layers[.][0-9]+[.]"
+
+RESET = f'''
 def reset_parameters(self, seed: int = 0) -> None:
     """Give every parameter its initial values, drawn from the seed and the parameter's path alone."""
     for path, tensor in (*self.named_parameters(), *self.named_buffers()):
-        rule = INITIAL.get(path) or INITIAL[re.sub(r"[.]layers[.][0-9]+[.]", ".layers.*.", path)]
+        rule = INITIAL.get(path) or INITIAL[re.sub("{ANY_LAYER}", ".layers.*.", path)]
         if not tensor.is_meta:
             tensor.data.copy_(draw(path, tuple(tensor.shape), *rule, seed=seed))
 '''
@@ -151,7 +153,7 @@ class _File:
     def _ties(self) -> Lines:
         for spec in self._graph.params.values():
             if spec.tied_to is not None:
-                yield f"        self.{_indexed(spec.path)} = self.{_indexed(spec.tied_to)}"
+                yield f"        self.{indexed(spec.path)} = self.{indexed(spec.tied_to)}"
 
     def _empty_cache(self) -> Lines:
         yield "    def empty_cache(self, batch_size: int):"
@@ -205,11 +207,7 @@ def _empty_entry(node: Node) -> Group:
 
 
 def _any_layer(path: str) -> str:
-    return re.sub(r"[.]layers[.][0-9]+[.]", ".layers.*.", path)
-
-
-def _indexed(path: str) -> str:
-    return re.sub(r"\.(\d+)", r"[\1]", path)
+    return re.sub(ANY_LAYER, ".layers.*.", path)
 
 
 def _summary(graph: Graph) -> str:

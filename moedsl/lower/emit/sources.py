@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import keyword
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from moedsl.lower.emit.sourcefile import Edit, Imported, SourceFile
 
 LAZY = {"torch": Imported("torch"), "F": Imported("torch.nn.functional", alias="F")}
 """What the names of `moedsl.lazy` stand for."""
+
+OWN_NAMES = ("F", "INITIAL", "nn", "re", "torch")
+"""What every emitted file uses under these names; a model may not take them."""
 
 DROPPED = "register_flop_formula"
 """Statements with this decorator stay behind: they count, and torch allows each only once in a process."""
@@ -33,7 +37,7 @@ class Sources:
     definitions: list[str] = field(default_factory=list)
     """Texts, each after those that it needs."""
     imports: set[Imported] = field(default_factory=set)
-    _taken: set[str] = field(default_factory=set)
+    _taken: set[str] = field(default_factory=lambda: {*keyword.kwlist, *OWN_NAMES})
     _names: dict[tuple[str, str], str] = field(default_factory=dict)
     _files: dict[str, SourceFile] = field(default_factory=dict)
     _kernels: set[str] = field(default_factory=set)

@@ -66,7 +66,7 @@ class _Body:
         args = tuple(self._value(a) for a in node.args)
         kwargs = {k: self._value(v) for k, v in node.kwargs.items()}
         if node.op == "call_module":
-            return call(f"self.{_indexed(str(node.target))}", *args, **kwargs)
+            return call(f"self.{indexed(str(node.target))}", *args, **kwargs)
         if node.op == "call_method":
             return call(f"{args[0]}.{node.target}", *args[1:], **kwargs)
         assert callable(node.target), node.format_node()
@@ -85,6 +85,6 @@ class _Body:
         return quoted(value)
 
 
-def _indexed(path: str) -> str:
+def indexed(path: str) -> str:
     """A module's path as Python: numbers are places in a list."""
     return re.sub(r"\.(\d+)", r"[\1]", path)
