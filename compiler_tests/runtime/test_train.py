@@ -103,6 +103,22 @@ def test_a_signal_saves_and_resuming_gives_the_same_bits(tmp_path, whole, monkey
     assert record(path) == record(whole[0])
 
 
+def test_a_run_that_died_before_its_first_checkpoint_starts_over(tmp_path, whole):
+    path, _ = run_new(tmp_path)
+    shutil.rmtree(path / "checkpoints")
+    run_on(path)
+    assert record(path) == record(whole[0])
+
+
+def test_what_a_crash_left_half_written_is_swept(tmp_path, whole):
+    shutil.copytree(whole[0], tmp_path / "run")
+    leftover = tmp_path / "run" / "checkpoints" / ".new-step-00000013"
+    leftover.mkdir()
+    (leftover / "model.safetensors").write_bytes(b"half")
+    run_on(tmp_path / "run", steps=12)
+    assert not leftover.exists()
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -129,6 +145,14 @@ def test_resuming_is_exact_however_the_model_runs(tmp_path, monkeypatch, spec):
 def test_recomputing_changes_no_bit(tmp_path, whole):
     path, _ = run_new(tmp_path, recipe="recompute = true")
     assert record(path) == record(whole[0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_compiled_layers_compute_the_same_to_rounding(tmp_path, whole):
+    path, _ = run_new(tmp_path, recipe="compile = on")
+    compiled, eager = ([line["loss"] for line in record(p) if line["kind"] == "eval"] for p in (path, whole[0]))
+    assert compiled == pytest.approx(eager, abs=0.05)
 
 
 def test_carried_caches_start_over_at_the_left_end(tmp_path):

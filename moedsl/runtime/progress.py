@@ -61,9 +61,12 @@ class Lines:
         now = time.monotonic()
         self._started = self._started or (now, step)
         if step == steps or self._due():
-            begun, first = self._started
-            left = (now - begun) / max(1, step - first) * (steps - step)
-            self.note(f"step {step}/{steps}  {describe(shown)}  ETA {left:.0f} s")
+            self.note(f"step {step}/{steps}  {describe(shown)}{self._left(now, step, steps)}")
+
+    def _left(self, now: float, step: int, steps: int) -> str:
+        assert self._started is not None, "set before the first line"
+        begun, first = self._started
+        return f"  ETA {(now - begun) / (step - first) * (steps - step):.0f} s" if step > first else ""
 
     def note(self, text: str) -> None:
         """Print it."""
@@ -88,7 +91,7 @@ class Bar:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=console, expand=True)
+        self._progress = Progress(*columns, console=console, expand=True, refresh_per_second=4)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Bar:

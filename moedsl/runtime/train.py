@@ -69,7 +69,7 @@ def train(job: Job, run: RunFolder, *, device: torch.device, watcher: Watcher, b
             check_room(job.graph, job.recipe, run)
             tokens, bytes_per_token = _tokens(job, run, watcher)
             trainer = _trainer(job, run, tokens, device, build)
-            with closing(Log(run.path, after=trainer.step)) as log:
+            with closing(Log(run.path, after=trainer.step or -1)) as log:
                 plots = Plots(run.path)
                 loop = _Loop(job, run, trainer, watcher, log, plots, tokens["held_out"], bytes_per_token)
                 return loop.go(signals)
@@ -181,8 +181,9 @@ class _Loop:
         self.log.write({"kind": "window", "step": step, **shown, **describe_loads(self.loads)})
         if self.loads:
             shown["balance"] = sum(map(balance, self.loads.values())) / len(self.loads)
-        self.log.show({"kind": "train", **lines[-1]})
+        self.log.show(lines[-1])
         self.watcher.training(step, self.job.steps, shown)
+        self.restart_clock()
 
     def evaluate(self) -> dict[str, float]:
         """Loss on held-out text, written down."""
@@ -220,11 +221,11 @@ class _Loop:
         self.restart_clock()
 
     def restart_clock(self) -> None:
-        """Measure speed from here: evaluating and saving is no training."""
+        """Measure speed from here: each window anew, and evaluating and saving is no training."""
         self.clock, self.clock_step = time.perf_counter(), self.trainer.step
 
     def speed(self) -> float:
-        """Training tokens per second since the clock started."""
+        """Training tokens per second since then."""
         recipe, steps = self.job.recipe.recipe, self.trainer.step - self.clock_step
         tokens = steps * recipe.batch_size * recipe.block_size
         return tokens / max(1e-9, time.perf_counter() - self.clock)
