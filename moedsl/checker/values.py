@@ -213,9 +213,9 @@ def settle(value: object, budget: Budget) -> object:
 
 
 def _component(call: Call, budget: Budget) -> hir.Component:
+    budget.spend(call.span, call.weight)
     named = {g.name: _argument(g, budget) for g in call.arguments if g.name is not None}
     unnamed = tuple(_argument(g, budget) for g in call.arguments if g.name is None)
-    budget.spend(call.span, call.weight)
     return hir.Component(keyword=call.path[-1], settings={**named, **call.settings}, arguments=unnamed, span=call.span)
 
 
