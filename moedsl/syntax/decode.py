@@ -62,7 +62,7 @@ def _refuse_byte(data: bytes, start: int, path: str, report: Report) -> None:
     """One byte that UTF-8 does not allow; probably a letter of an encoding for western Europe."""
     before = data[:start].decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     line_end = data.find(b"\n", start)
-    line = data[start:] if line_end < 0 else data[start:line_end]
+    line = (data[start:] if line_end < 0 else data[start:line_end]).rstrip(b"\r")
     source = SourceFile(path=path, text=before + line.decode("cp1252", errors="replace"))
     letter = data[start : start + 1].decode("cp1252", errors="replace")
     meant = f"; in Windows-1252 it is `{letter}`" if letter.isalpha() else ""

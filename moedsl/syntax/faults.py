@@ -27,10 +27,16 @@ def mend(source: SourceFile, report: Report, found: list[Token], quiet: set[int]
     """The tokens with every fault reported and replaced; lines where something was taken out become quiet."""
     mended: list[Token] = []
     mender = _Mender(source, report)
+    comment_end = 0
     for token in found:
+        if token.start < comment_end:
+            continue
+        comment_end = mender.comment(token, mended[-1] if mended else None)
+        if comment_end:
+            continue
         rule = _RULES.get(token.kind)
         if rule is not None:
-            replacement = rule(mender, token)
+            replacement = rule(mender, _whole(mended, token))
             mended += replacement
             if not all(part.text for part in replacement) or not replacement:
                 quiet.add(source.position(token.start).line)
@@ -51,6 +57,25 @@ class _Mender:
 
     def _span(self, token: Token) -> Span:
         return self._source.span(token.start, token.end)
+
+    def comment(self, token: Token, before: Token | None) -> int:
+        """Where a comment of another language ends that starts with this token; 0 if none does.
+
+        A line that starts with `//` or `--` could go on with the value above, but nobody means that.
+        """
+        text, position = self._source.text, self._source.position
+        sign = text[token.start : token.start + 2]
+        if token.kind not in ("FLOOR", "MINUS", "SLASH") or sign not in ("//", "--", "/*"):
+            return 0
+        if sign == "--" and not text[token.start + 2 : token.start + 3].isspace():
+            return 0
+        if sign != "/*" and before is not None and position(before.end).line == position(token.start).line:
+            return 0
+        span = self._source.span(token.start, token.start + 2)
+        fixes = safe("write `#`", (span, "#")) if sign != "/*" else ()
+        self._report.add("E0124", f"`{sign}` starts no comment", span, help="write `#`", fixes=fixes)
+        end = text.find("*/", token.start) + 2 if sign == "/*" else text.find("\n", token.start)
+        return end if end > token.start else len(text)
 
     # ---- strings
 
@@ -199,6 +224,17 @@ _STRAY_HELP = {
     "|": "write `or`, or list what `at` selects with commas",
     "&": "write `and`",
 }
+
+
+def _whole(before: list[Token], digits: Token) -> Token:
+    """`1.5kk`, whose whole part was taken for a number: all of it."""
+    if digits.kind != "DIGITS" or len(before) < 2 or before[-1].kind != "DOT" or before[-2].kind != "NUMBER":
+        return digits
+    number, point = before[-2:]
+    if (number.end, point.end) != (point.start, digits.start):
+        return digits
+    del before[-2:]
+    return Token("DIGITS", f"{number.text}.{digits.text}", number.start, digits.end)
 
 
 def _lost(token: Token) -> Token:

@@ -136,6 +136,8 @@ class _Writer:
     def _gap(self, token: Token) -> str:
         """The space before a token."""
         last, kind = self._last, token.kind
+        if self._is_unary and kind == "MINUS":
+            return " "
         if last is None or self._is_unary or last.kind in ("LPAR", "LSQB") or kind in _CLINGS:
             return ""
         if kind in _TIGHT or last.kind in _TIGHT or (kind in ("LPAR", "LSQB") and last.kind == "NAME"):

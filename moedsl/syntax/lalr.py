@@ -55,21 +55,27 @@ class Machine:
         Raises:
             TooDeep: the nodes or the stack would grow too deep.
         """
-        states, rows, rules, kind = self.states, self.table.states, self.table.rules, token.kind
+        target = self.settle(token.kind)
+        if target is None:
+            return self.states[-1] == self.table.end
+        self.states.append(target)
+        self.stack.append(Entry(token, token.start, token.end, 0))
+        if len(self.states) > self._max_stack:
+            raise TooDeep(token.start, token.end)
+        return True
+
+    def settle(self, kind: str) -> int | None:
+        """Close what a token of this kind closes, without taking it; the state that taking it would lead to, if any."""
+        states, rows, rules = self.states, self.table.states, self.table.rules
         while True:
             step = rows[states[-1]].get(kind)
-            if step is None:
-                return False
-            if step >= 0:
-                self._shift(token, step)
-                return True
+            if step is None or step >= 0:
+                return step
             rule = rules[-1 - step]
             if rule.size == 1 and rule.action == PASS:  # nearly all of an expression's levels
                 states[-1] = rows[states[-2]][rule.origin]
             else:
                 self._reduce(rule)
-            if states[-1] == self.table.end:
-                return True
 
     @property
     def result(self) -> Any:
@@ -81,12 +87,6 @@ class Machine:
         values = [entry.value for entry in self.stack[index + 1 :]]
         del self.states[index + 1 :], self.stack[index + 1 :]
         return values
-
-    def _shift(self, token: Token, state: int) -> None:
-        self.states.append(state)
-        self.stack.append(Entry(token, token.start, token.end, 0))
-        if len(self.states) > self._max_stack:
-            raise TooDeep(token.start, token.end)
 
     def _reduce(self, rule: Rule) -> None:
         entries = self.stack[len(self.stack) - rule.size :]

@@ -71,7 +71,7 @@ class Place:
     def element(self) -> int | None:
         """The index on the stack of the `(`, `[` or `,` after which a list's element is being read; none outside."""
         for i in self._around():
-            is_list = self._symbol(i) in ("LSQB", "COMMA") and self._row(i, "value")
+            is_list = self.symbol(i) in ("LSQB", "COMMA") and self._row(i, "value")
             if is_list or self._row(i, "paren") or i == self.head:
                 return i if i > self.head else None
         return None
@@ -80,7 +80,7 @@ class Place:
         """Indices of the stack from the top down, without brackets that are closed again, and what is in them."""
         num_closed = 0
         for i in range(len(self.machine.stack) - 1, -1, -1):
-            symbol = self._symbol(i)
+            symbol = self.symbol(i)
             num_closed += symbol in CLOSERS
             if not num_closed:
                 yield i
@@ -89,7 +89,8 @@ class Place:
     def _row(self, index: int, symbol: str) -> bool:
         return symbol in self.machine.table.states[self.machine.states[index]]
 
-    def _symbol(self, index: int) -> str | None:
+    def symbol(self, index: int) -> str | None:
+        """The kind of token at an index of the stack; none for what was made of several."""
         value = self.machine.stack[index].value
         return value.kind if isinstance(value, Token) else None
 

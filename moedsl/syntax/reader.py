@@ -13,6 +13,8 @@ MAX_NESTING = 32
 """Brackets within brackets."""
 MAX_TOKENS = 1_000_000
 OPENERS = {"LBRACE": "RBRACE", "LPAR": "RPAR", "LSQB": "RSQB"}
+SUSPECTS = FAULTS | {"PERCENT", "FLOOR", "MINUS", "SLASH"}
+"""Kinds that must be looked at before parsing: `10%`, and `//`, `--` or `/*` for comments."""
 CLOSERS = {closer: opener for opener, closer in OPENERS.items()}
 
 
@@ -29,7 +31,7 @@ class Read:
     docs: dict[int, str] = field(default_factory=dict)
     """Doc comments, by the offset of the token that follows them."""
     has_faults: bool = False
-    """Whether some tokens are none of the grammar, or a percentage."""
+    """Whether some tokens are none of the grammar, or look like a percentage or a comment of another language."""
     is_balanced: bool = True
     """Whether every bracket has its partner."""
 
@@ -51,7 +53,7 @@ def read(source: SourceFile, report: Report) -> Read:
             opened.append(OPENERS[token.kind])
         elif token.kind in CLOSERS:
             found.is_balanced &= bool(opened) and opened.pop() == token.kind
-        found.has_faults |= token.kind in FAULTS or token.kind == "PERCENT"
+        found.has_faults |= token.kind in SUSPECTS
         found.tokens.append(token)
         _refuse_excess(source, report, token, len(opened), len(found.tokens))
     found.is_balanced &= not opened

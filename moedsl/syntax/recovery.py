@@ -50,6 +50,8 @@ class Recovery:
         if self._num_errors > MAX_ERRORS:
             raise Unreadable
         place = Place(self._source, self._machine, self._tokens, at)
+        if place.is_on_new_line and self._machine.num_fitting(["LET"]):
+            self._machine.settle("LET")  # the statement before is complete: it must not suffer
         mend = next((mend for mistake in MISTAKES if (mend := mistake(place)) is not None), None)
         self._say(place, mend)
         if mend is not None and self._fits(mend):

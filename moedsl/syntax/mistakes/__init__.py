@@ -11,9 +11,9 @@ from moedsl.syntax.place import Place
 MISTAKES: tuple[Callable[[Place], Mend | None], ...] = (
     words.misspelt_keyword,
     blocks.block_by_indentation,
-    blocks.comment_sign,
     blocks.dash_list,
     words.python_statement,
+    words.if_on_new_line,
     words.misplaced,
     values.value_on_no_line,
     words.reserved_word,

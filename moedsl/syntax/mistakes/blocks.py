@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moedsl.syntax.lalr import END
 from moedsl.syntax.mistakes.mend import Mend
-from moedsl.syntax.notes import safe, unsafe
+from moedsl.syntax.notes import unsafe
 from moedsl.syntax.place import Place
 from moedsl.syntax.tokens import Token
 
@@ -53,30 +53,3 @@ def dash_list(place: Place) -> Mend | None:
         help="write `[a, b, c]`",
         tokens=None,
     )
-
-
-def comment_sign(place: Place) -> Mend | None:
-    """`// a comment`, `-- a comment`, `/* a comment */`."""
-    token, follows = place.token, place.ahead()
-    sign = {"FLOOR": "//", "MINUS": "--", "SLASH": "/*"}.get(token.kind)
-    if sign is None or not place.could_start:
-        return None
-    if token.kind != "FLOOR" and (follows.start != token.end or token.text + follows.text[:1] != sign):
-        return None
-    line = place.line(token)
-    stop = next(i for i in range(place.at, len(place.tokens)) if _is_past(place, i, line))
-    span = place.source.span(token.start, token.start + 2)
-    return Mend(
-        code="E0124",
-        message=f"`{sign}` starts no comment",
-        span=span,
-        help="write `#`",
-        fixes=safe("write `#`", (span, "#")) if sign != "/*" else (),
-        start=place.at,
-        stop=stop,
-    )
-
-
-def _is_past(place: Place, at: int, line: int) -> bool:
-    token = place.tokens[at]
-    return token.kind == END or place.line(token) > line

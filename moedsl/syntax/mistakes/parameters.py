@@ -35,6 +35,8 @@ def parameter_without_type(place: Place) -> Mend | None:
     name = place.back()
     if place.back(2).kind != "PARAM" or name.kind != "NAME" or "COLON" not in place.expected:
         return None
+    if place.token.kind == "NAME" and not place.is_on_new_line:
+        return None  # `param mu float` lacks no more than the colon
     kind = _type_of(place.ahead()) if place.token.kind == "EQUAL" else "int"
     end = place.source.span(name.end, name.end)
     return Mend(

@@ -57,16 +57,7 @@ def python_statement(place: Place) -> Mend | None:
     """`if`, `else if` and `for` of other languages."""
     token = place.token
     if token.kind == "IF" and "WHEN" in place.expected and place.ahead().kind not in ("EQUAL", "LBRACE", "DOT"):
-        return Mend(
-            code="E0125",
-            message="a condition on statements is written `when`",
-            span=place.span(token),
-            help="write `when`",
-            fixes=safe("write `when`", (place.span(token), "when")),
-            start=place.at,
-            stop=place.at + 1,
-            tokens=(token._replace(kind="WHEN", text="when"),),
-        )
+        return _when(place, place.at, 0)
     if token.kind == "FOR" and place.could_start and place.ahead().kind == "NAME":
         help = "repeat layers with `layers = [a, b] * n`, and choose some of them with `at`"
         return Mend(code="E0125", message="there are no loops", span=place.span(token), help=help, tokens=None)
@@ -74,6 +65,33 @@ def python_statement(place: Place) -> Mend | None:
         message, help = "this `else` has no `when`", "write it after the `}` of a `when`"
         return Mend(code="E0125", message=message, span=place.span(token), help=help, tokens=None)
     return None
+
+
+def if_on_new_line(place: Place) -> Mend | None:
+    """`if` at the front of a line, which went on with the value above, until its `{` did not fit."""
+    stack = place.machine.stack
+    last = next((i for i in range(len(stack) - 1, place.head, -1) if place.symbol(i) == "IF"), None)
+    if place.token.kind != "LBRACE" or last is None:
+        return None
+    at = place.index(stack[last].start)
+    if not place.starts_line(place.tokens[at], place.tokens[at - 1]):
+        return None
+    return _when(place, at, len(stack) - last)
+
+
+def _when(place: Place, at: int, taken_back: int) -> Mend:
+    token = place.tokens[at]
+    return Mend(
+        code="E0125",
+        message="a condition on statements is written `when`",
+        span=place.span(token),
+        help="write `when`",
+        fixes=safe("write `when`", (place.span(token), "when")),
+        taken_back=taken_back,
+        start=at,
+        stop=at + 1,
+        tokens=(token._replace(kind="WHEN", text="when"),),
+    )
 
 
 def reserved_word(place: Place) -> Mend | None:
