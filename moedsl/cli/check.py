@@ -61,7 +61,7 @@ def _print_text(checked: Checked) -> None:
     files, models = len(checked.results), len(checked.graphs)
     summary = f"{_number(files, 'file')}, {_number(models, 'model')}"
     found = _found(checked.diagnostics)
-    click.echo(f"{summary}: {found or 'nothing to complain about'}", err=bool(found))
+    click.echo(f"{summary}: {found or 'no errors'}", err=bool(found))
 
 
 def _print_concise(checked: Checked) -> None:

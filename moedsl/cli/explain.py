@@ -50,9 +50,15 @@ def _code(name: str) -> Explanation | None:
     found = page(code)
     data = {"code": code, "slug": found.slug, "title": found.title, "text": found.text}
     data |= {"bad": found.bad, "good": found.good}
-    parts = [f"{code} {found.slug}", found.title, found.text]
+    parts = [f"{code} {found.slug}", found.title, *map(_wrapped, found.text.split("\n\n"))]
     parts += [f"{word}:\n{textwrap.indent(example, '    ')}" for word, example in _examples(found.bad, found.good)]
     return "\n\n".join(part.strip("\n") for part in parts), data
+
+
+def _wrapped(paragraph: str) -> str:
+    """A paragraph at a width for reading; lists and code keep their lines."""
+    is_prose = not paragraph.startswith(("-", "*", " ", "`", "|"))
+    return textwrap.fill(paragraph, 100, break_long_words=False) if is_prose else paragraph
 
 
 def _examples(bad: str | None, good: str | None) -> list[tuple[str, str]]:
@@ -110,9 +116,7 @@ def _slots(op: type) -> list[str]:
     slots = getattr(op, "slots", {})
     if not slots:
         return []
-    rows = [
-        (name, f"a {slot.kind}" if slot.kind != "block" else "a block", _often(slot)) for name, slot in slots.items()
-    ]
+    rows = [(name, slot.kind, _often(slot)) for name, slot in slots.items()]
     return ["Slots:", *columns(rows, indent=2), ""]
 
 
