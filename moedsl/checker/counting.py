@@ -112,17 +112,26 @@ class Counting:
             offer = did_you_mean(name, STATICS) or "write one of the static functions"
             raise Refused("E0202", f"a model has no `{'.'.join(members)}`", offer)
         functions = self._available(name)
-        given = self.ev.expressions.arguments(node.call or (), scope)
-        kept = self.assertions, self.moved
-        model = self.ev.models.model(definition, given, node.span)
-        self.assertions, self.moved = kept
-        self._functions = functions
+        model = self._evaluated(definition, node, scope)
         if model is None:
             return POISON
-        of_model = functions.get(OF_MODEL)
-        assert of_model is not None, "nobody counts other models"
-        counts = of_model(model)
-        return POISON if not isinstance(counts, Mapping) else _exact(name, counts[name]())
+        counts = functions[OF_MODEL](model)
+        if isinstance(counts, Mapping):
+            return _exact(name, counts[name]())
+        if self.ev.report.has_errors:
+            return POISON
+        shown = node.span.text.removesuffix(f".{name}")
+        help = f"check `model NAME extends {shown} {{}}` to see what is wrong with it"
+        raise Refused("E0313", f"`{shown}` cannot be counted, because it cannot be built", help)
+
+    def _evaluated(self, definition: Definition, node: ast.Reference, scope: Scope) -> hir.Model | None:
+        """Another model; what was collected for this one stays, and that one can count nothing."""
+        given = self.ev.expressions.arguments(node.call or (), scope)
+        kept = self.assertions, self.moved, self._functions
+        self._functions = None
+        model = self.ev.models.model(definition, given, node.span)
+        self.assertions, self.moved, self._functions = kept
+        return model
 
 
 def _check_format(value: object) -> None:
