@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -45,6 +46,25 @@ def test_settings_of_a_run_are_remembered(folder):
     assert run(["train", "--resume", "small", "--quiet"]) == 0
     assert run(["eval", "small"]) == 0
     assert json.loads((folder / "small" / "run.json").read_text())["request"]["params"] == ["pairs=1"]
+
+
+def test_a_spec_from_standard_input_can_be_resumed(folder, monkeypatch):
+    stdin = io.TextIOWrapper(io.BytesIO((folder / "tiny.moe").read_bytes()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert run(["train", "-", "--steps", "2", "--out", "piped", "--quiet"]) == 0
+    assert run(["train", "--resume", "piped", "--steps", "3", "--quiet"]) == 0
+
+
+def test_warnings_are_shown_before_training(folder, capsys):
+    spec = (folder / "tiny.moe").read_text()
+    (folder / "warned.moe").write_text(spec.replace("d_ff: int = 16", "d_ff: int = 16, x: int = 1"))
+    assert run(["train", "warned.moe", "--steps", "1", "--out", "warned", "--quiet"]) == 0
+    assert "W0201" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(folder, capsys):
+    assert run(["train", "tiny.moe", "--out", "/proc/run"]) == 4
+    assert "E1013" in capsys.readouterr().err
 
 
 def test_eval_for_people_and_programs(capsys):

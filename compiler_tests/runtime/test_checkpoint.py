@@ -12,12 +12,14 @@ from contextlib import suppress
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from compiler_tests.runtime.tiny import tiny_job
 from moedsl.lower.model import lower
 from moedsl.runtime import checkpoint
 from moedsl.runtime.batches import Batch
 from moedsl.runtime.failures import RunFailure
+from moedsl.runtime.files import sha256
 from moedsl.runtime.step import build_optimizer, train_step
 
 WRITES = (
@@ -67,7 +69,7 @@ def test_everything_comes_back(tmp_path, job, trained):
     optimizer = build_optimizer(model, job.graph, job.recipe.optimizer)
     checkpoint.load_weights(found, model, job.graph)
     state = checkpoint.load_training(found, torch.device("cpu"))
-    checkpoint.restore_optimizer(optimizer, model, state.optimizer)
+    checkpoint.restore_optimizer(found, optimizer, model, state.optimizer)
     assert {n: p.tolist() for n, p in model.named_parameters()} == {
         n: p.tolist() for n, p in trained[0].named_parameters()
     }
@@ -198,6 +200,33 @@ def test_damage_is_named(tmp_path, job, trained, damage):
     with pytest.raises(RunFailure, match=r"step-00000001.* is damaged") as failure:
         checkpoint.latest(tmp_path)
     assert failure.value.diagnostics[0].code == "E0902"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("optimizer/decoder.layers.0.moe.experts.w_in/exp_avg", "fits no parameter"),
+        ("optimizer/nothing/exp_avg", "fits no parameter"),
+        ("weights/embed.table", "is unknown"),
+        ("caches/000/embed/000", "caches are not those"),
+    ],
+)
+def test_training_state_that_fits_nothing_is_refused(tmp_path, job, trained, name, words):
+    save(tmp_path, job, trained, 1)
+    folder = tmp_path / "step-00000001"
+    save_file({name: torch.ones(3)}, folder / checkpoint.TRAINING)
+    index = json.loads((folder / checkpoint.INDEX).read_text())
+    index["files"][checkpoint.TRAINING] = sha256(folder / checkpoint.TRAINING)
+    (folder / checkpoint.INDEX).write_text(json.dumps(index))
+    found = checkpoint.latest(tmp_path)
+    with pytest.raises(RunFailure, match=words):
+        restore(found, *trained[:2])
+
+
+def restore(found, model, optimizer):
+    state = checkpoint.load_training(found, torch.device("cpu"))
+    checkpoint.restore_optimizer(found, optimizer, model, state.optimizer)
+    checkpoint.check_caches(found, state.caches or [], [model.empty_cache(2)])
 
 
 def test_tensors_of_another_shape_are_refused_even_with_matching_digests(tmp_path, job, trained):

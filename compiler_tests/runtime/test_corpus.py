@@ -24,7 +24,7 @@ def quiet(what, done, total):
 def prepared(data, tokenizer, folder, target):
     codec = corpus.prepare(data, tokenizer, folder=folder, target=target, watch=quiet)
     _, splits = corpus.load(tokenizer, target)
-    return codec, splits, {name: split.open(target) for name, split in splits.items()}
+    return codec, splits, {name: split.open(target, codec.vocab_size) for name, split in splits.items()}
 
 
 def test_the_end_of_each_file_is_held_out_at_a_line_end(tmp_path):
@@ -143,18 +143,29 @@ def test_damaged_token_files_are_refused(tmp_path):
     with (tmp_path / "data" / "train.tokens").open("r+b") as file:
         file.write(b"\xff")
     with pytest.raises(ValueError, match="not what the run wrote"):
-        splits["train"].open(tmp_path / "data")
+        splits["train"].open(tmp_path / "data", 256)
 
 
-@pytest.mark.parametrize("change", [{"file": "../../etc/passwd"}, {"dtype": "float64"}, {"extra": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../../etc/passwd"},
+        {"dtype": "float64"},
+        {"extra": 1},
+        {"tokens": 5},
+        {"tokens": "many"},
+        {"bytes": None},
+        {"sha256": 1},
+    ],
+)
 def test_a_hostile_index_is_refused(tmp_path, change):
     prepared(PythonDocs(), Bytes(), tmp_path, tmp_path / "data")
     path = tmp_path / "data" / "index.json"
     index = json.loads(path.read_text())
     index["splits"]["train"].update(change)
     path.write_text(json.dumps(index))
-    with pytest.raises(ValueError, match=r"index|not what"):
-        corpus.load(Bytes(), tmp_path / "data")[1]["train"].open(tmp_path / "data")
+    with pytest.raises(ValueError, match=r"index\.json|not what"):
+        corpus.load(Bytes(), tmp_path / "data")[1]["train"].open(tmp_path / "data", 256)
 
 
 def test_a_hostile_tokenizer_is_refused(tmp_path):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moedsl.cli._exit import EPILOG, ExitCode
-from moedsl.cli._report import stop
+from moedsl.cli._report import print_text, stop
 from moedsl.cli._runs import device_of, device_option, reporting, require_train_extra
-from moedsl.cli._specs import settings
+from moedsl.cli._specs import STDIN, settings
 from moedsl.cli._text import columns
+from moedsl.diagnostics import Report
 
 if TYPE_CHECKING:
     from moedsl.runtime.folder import RunFolder
@@ -78,8 +79,18 @@ def _begin(request: Request, out: Path | None) -> tuple[RunFolder, Job]:
     from moedsl.runtime.job import find_job
     from moedsl.runtime.runs import begin
 
-    job = find_job(request)
+    job = find_job(request, text=_stdin() if request.spec == STDIN else None)
+    print_text(job.warnings)
     return begin(job, out), job
+
+
+def _stdin() -> str:
+    from moedsl.syntax.decode import decode
+
+    report = Report()
+    source = decode(sys.stdin.buffer.read(), "<stdin>", report)
+    print_text(tuple(report))
+    return source.text if source is not None else stop(ExitCode.UNREADABLE)
 
 
 def _resume(run: Path, request: Request | None, steps: int | None) -> tuple[RunFolder, Job]:

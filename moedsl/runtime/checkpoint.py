@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from moedsl.ir.graph import Graph
+from moedsl.lower.output import Caches
 from moedsl.runtime.failures import failure
 from moedsl.runtime.files import new_folder, read_json, remove_folder, sha256, sweep, write_json
 
@@ -42,7 +43,8 @@ class TrainingState:
     step: int = 0
     optimizer: Flat = field(default_factory=dict)
     """`PARAMETER/STATE` to tensor."""
-    caches: list[dict[str, Any]] | None = None
+    caches: list[Caches] | None = None
+    """One per part of the batch."""
     loads: Flat = field(default_factory=dict)
 
 
@@ -108,17 +110,9 @@ def _flatten(state: TrainingState) -> Flat:
     tensors = {f"optimizer/{name}": value for name, value in state.optimizer.items()}
     tensors |= {f"loads/{name}": value for name, value in state.loads.items()}
     for part, caches in enumerate(state.caches or ()):
-        tensors |= {f"caches/{part}/{name}": value for name, value in _flatten_cache(caches)}
+        for name, cache in caches.items():
+            tensors |= {f"caches/{part:03d}/{name}/{index:03d}": tensor for index, tensor in enumerate(cache)}
     return tensors
-
-
-def _flatten_cache(caches: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    """A tuple gets one entry per tensor; a number, as `offset` may be, becomes a tensor."""
-    for name, value in caches.items():
-        if isinstance(value, tuple):
-            yield from ((f"{name}/{index:03d}", tensor) for index, tensor in enumerate(value))
-        else:
-            yield name, value if isinstance(value, Tensor) else torch.tensor(value)
 
 
 def _write_tensors(path: Path, tensors: Flat, about: Mapping[str, Any]) -> None:
@@ -226,21 +220,41 @@ def load_training(checkpoint: Checkpoint, device: torch.device) -> TrainingState
     )
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, flat: Flat) -> None:
-    """Put saved state back, on each parameter's own."""
+def restore_optimizer(checkpoint: Checkpoint, optimizer: torch.optim.Optimizer, model: nn.Module, flat: Flat) -> None:
+    """Put saved state back, on each parameter's own.
+
+    Raises:
+        RunFailure: it does not fit the parameters (E0902).
+    """
     parameters = dict(model.named_parameters())
     for name, value in flat.items():
         path, _, key = name.rpartition("/")
-        optimizer.state[parameters[path]][key] = value
+        parameter = parameters.get(path)
+        if parameter is None or value.shape not in {parameter.shape, torch.Size()}:
+            raise _damaged(checkpoint.folder, ValueError(f"`{name}` fits no parameter"))
+        optimizer.state[parameter][key] = value
 
 
-def _unflatten_caches(flat: Flat) -> list[dict[str, Any]]:
-    parts: dict[int, dict[str, Any]] = {}
+def check_caches(checkpoint: Checkpoint, saved: list[Caches], empty: list[Caches]) -> None:
+    """Compare the shapes of saved caches with those of empty ones, which do not grow.
+
+    Raises:
+        RunFailure: they differ (E0902).
+    """
+    if [_shapes(caches) for caches in saved] != [_shapes(caches) for caches in empty]:
+        raise _damaged(checkpoint.folder, ValueError("its caches are not those of the model"))
+
+
+def _shapes(caches: Caches) -> dict[str, list[torch.Size]]:
+    return {name: [t.shape for t in value] for name, value in caches.items()}
+
+
+def _unflatten_caches(flat: Flat) -> list[Caches]:
+    parts: dict[str, Caches] = {}
     for name in sorted(flat):
         part, _, rest = name.partition("/")
-        node, _, index = rest.partition("/")
-        caches = parts.setdefault(int(part), {})
-        caches[node] = (*caches.get(node, ()), flat[name]) if index else flat[name]
+        caches, node = parts.setdefault(part, {}), rest.rpartition("/")[0]
+        caches[node] = (*caches.get(node, ()), flat[name])
     return [parts[part] for part in sorted(parts)]
 
 

@@ -42,8 +42,12 @@ class Split:
     """Of the text, to turn a loss per token into bits per byte."""
     sha256: str
 
-    def open(self, folder: Path) -> np.ndarray:
+    def open(self, folder: Path, vocab_size: int) -> np.ndarray:
         """The tokens, mapped into memory.
+
+        Args:
+            folder: Where the file lies.
+            vocab_size: The codec's; every token is below it.
 
         Raises:
             ValueError: the file is not what was written.
@@ -53,7 +57,10 @@ class Split:
             raise ValueError(f"`{path}` is not what the run wrote")
         if self.tokens == 0:
             return np.empty(0, np.dtype(self.dtype))
-        return np.memmap(path, dtype=np.dtype(self.dtype), mode="r")
+        tokens = np.memmap(path, dtype=np.dtype(self.dtype), mode="r")
+        if len(tokens) != self.tokens or tokens.max() >= vocab_size:
+            raise ValueError(f"`{path}` holds other tokens than `{INDEX}` says")
+        return tokens
 
 
 def texts(documents: Iterable[Document]) -> Iterator[str]:
@@ -128,7 +135,8 @@ def load(tokenizer: Tokenizer, target: Path) -> tuple[Codec, dict[str, Split]]:
     except (KeyError, TypeError) as damage:
         raise ValueError("`index.json` does not describe both splits") from damage
     codec = tokenizer.load(target)
-    if any(s.dtype != _dtype(codec).name for s in splits.values()):
+    counts = [n for split in splits.values() for n in (split.tokens, split.bytes)]
+    if {split.dtype for split in splits.values()} != {_dtype(codec).name} or {type(n) for n in counts} != {int}:
         raise ValueError("`index.json` does not fit the tokenizer")
     return codec, splits
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from moedsl.lower.output import Caches
 from moedsl.runtime.batches import Batch, ParallelRows, held_out
-from moedsl.runtime.step import Autocast, Caches, token_loss
+from moedsl.runtime.step import Autocast, token_loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

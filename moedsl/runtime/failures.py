@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from moedsl.diagnostics import Diagnostic
 from moedsl.source import Span
@@ -39,16 +42,26 @@ def failure(code: str, message: str, span: Span | None = None, *, help: str | No
     return RunFailure(Diagnostic(code=code, message=message, span=span, help=help, **rest))  # type: ignore[arg-type]
 
 
-def disk_failure(refusal: OSError, path: object, *, saved: str) -> RunFailure:
-    """The failure of a disk.
+@contextmanager
+def disk_failures(folder: Path, newest_step: Callable[[], int | None]) -> Iterator[None]:
+    """A disk that is full or failing is the user's to mend, and has a code.
 
     Args:
-        refusal: What the system said.
-        path: What was being read or written.
-        saved: What of the run is safe.
+        folder: The run folder, to name where the system names nothing.
+        newest_step: Tells which checkpoint is safe.
     """
-    full = refusal.errno in {errno.ENOSPC, errno.EDQUOT}
-    reason = "the disk is full" if full else (refusal.strerror or str(refusal)).lower()
-    help = ("free some space" if full else "mend that") + ", then go on with `moedsl train --resume RUN`"
-    message = f"the run stopped at `{path}`: {reason}"
-    return RunFailure(Diagnostic(code="E1013", message=message, help=help, note=saved))
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as refusal:
+        full = refusal.errno in {errno.ENOSPC, errno.EDQUOT}
+        reason = "the disk is full" if full else (refusal.strerror or str(refusal)).lower()
+        saved = newest_step()
+        diagnostic = Diagnostic(
+            code="E1013",
+            message=f"the run stopped at `{refusal.filename or folder}`: {reason}",
+            help=("free some space" if full else "mend that") + ", then go on with `moedsl train --resume RUN`",
+            note="nothing was saved yet" if saved is None else f"the checkpoint of step {saved} is intact",
+        )
+        raise RunFailure(diagnostic) from refusal

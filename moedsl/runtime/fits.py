@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from moedsl.ir.graph import Graph
 from moedsl.runtime.checkpoint import MODEL, Checkpoint
-from moedsl.runtime.failures import RunFailure, failure
+from moedsl.runtime.failures import failure
 
 RESUMING = ("arch", "params", "numerics", "interface", "training")
 """What must be equal for a resumed run to compute the same losses."""
@@ -83,6 +83,3 @@ def _shape(shape: tuple[int, ...] | None) -> str:
 def _and(words: list[str]) -> str:
     *first, last = (f"`{w}`" for w in words)
     return f"{', '.join(first)} and {last}" if first else f"{last}"
-
-
-__all__ = ["RESUMING", "USING", "RunFailure", "check_fit", "check_recipe"]

@@ -11,7 +11,7 @@ from moedsl.checker.fit import fit
 from moedsl.checker.recipe import BoundRecipe
 from moedsl.checker.run import CheckResult, check
 from moedsl.checker.settings_text import parse_param
-from moedsl.diagnostics import Report
+from moedsl.diagnostics import Diagnostic, Report
 from moedsl.ir.digests import digests
 from moedsl.ir.graph import Graph
 from moedsl.names import did_you_mean
@@ -44,6 +44,8 @@ class Job:
     """Where the corpus's relative paths start."""
     sources: Mapping[str, str]
     """The texts of the spec and of what it imports, by path below their root."""
+    warnings: tuple[Diagnostic, ...] = ()
+    """What the check found besides errors."""
 
     @property
     def steps(self) -> int:
@@ -61,18 +63,23 @@ class Job:
         return {**training_fields(self.recipe), "steps": self.steps}
 
 
-def find_job(request: Request, *, folder: Path | None = None) -> Job:
+def find_job(request: Request, *, folder: Path | None = None, text: str | None = None) -> Job:
     """Check a spec and take the recipe and the model that were asked for.
 
     Args:
         request: What the user asked for.
         folder: Where relative paths of corpora start, if not at the spec.
+        text: The spec itself, where it is no file.
 
     Raises:
         RunFailure: the spec has errors, or recipe and model do not fit.
     """
     path = Path(request.spec)
-    result = check(path, params=_params(request), overrides=request.overrides)
+    params, overrides = _params(request), request.overrides
+    if text is None:
+        result = check(path, params=params, overrides=overrides)
+    else:
+        result = check(f"{text}\n", params=params, overrides=overrides, path="<stdin>")
     _raise_errors(result.diagnostics)
     recipe = _recipe(result, request.recipe, path)
     graph = _model(result, recipe)
@@ -80,7 +87,12 @@ def find_job(request: Request, *, folder: Path | None = None) -> Job:
     fit(recipe, graph, report)
     _raise_errors(tuple(report))
     return Job(
-        request=request, graph=graph, recipe=recipe, folder=folder or path.absolute().parent, sources=result.sources
+        request=request,
+        graph=graph,
+        recipe=recipe,
+        folder=folder or path.absolute().parent,
+        sources=result.sources,
+        warnings=result.diagnostics,
     )
 
 
@@ -102,7 +114,7 @@ def _raise_errors(diagnostics: tuple[Any, ...]) -> None:
 def _recipe(result: CheckResult, name: str | None, path: Path) -> BoundRecipe:
     """The recipe of that name, or the only one."""
     known = result.recipes
-    if name in known:
+    if name is not None and name in known:
         return known[name]
     if name is not None:
         help = did_you_mean(name, known) or f"write `recipe {name} for MODEL {{ data … }}`"
@@ -118,13 +130,13 @@ def _recipe(result: CheckResult, name: str | None, path: Path) -> BoundRecipe:
 
 def _model(result: CheckResult, recipe: BoundRecipe) -> Graph:
     """The model that a recipe is for, or the only one."""
+    if recipe.model is not None and recipe.model in result.graphs:
+        return result.graphs[recipe.model]
     if recipe.model is None and len(result.graphs) == 1:
         return next(iter(result.graphs.values()))
     if recipe.model is None:
         names = ", ".join(f"`{n}`" for n in result.graphs) or "none"
         message = f"recipe `{recipe.name}` does not say which model it is for: there are {names}"
         raise failure("E1016", message, recipe.span("recipe"), help=f"write `recipe {recipe.name} for MODEL {{ … }}`")
-    if recipe.model not in result.graphs:
-        message = f"recipe `{recipe.name}` is for `{recipe.model}`, whose parameters need values"
-        raise failure("E1018", message, recipe.span("recipe"), help="give them with `--param NAME=VALUE`")
-    return result.graphs[recipe.model]
+    message = f"recipe `{recipe.name}` is for `{recipe.model}`, whose parameters need values"
+    raise failure("E1018", message, recipe.span("recipe"), help="give them with `--param NAME=VALUE`")

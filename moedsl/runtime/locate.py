@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from moedsl.diagnostics import Diagnostic
 from moedsl.ir.graph import Graph
+from moedsl.lower.output import Caches
 from moedsl.runtime.batches import Batch
 from moedsl.runtime.failures import RunFailure
-from moedsl.runtime.step import Autocast, Caches, sum_losses, token_loss
+from moedsl.runtime.step import Autocast, sum_losses, token_loss
 
 
 def not_finite(

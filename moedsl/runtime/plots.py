@@ -43,8 +43,8 @@ def draw(folder: Path) -> tuple[Path, ...]:
     """Draw `loss.png` and, where there are experts, `expert_load.png` from `metrics.jsonl`."""
     lines = list(read_lines(folder / "metrics.jsonl"))
     drawn = [_draw_loss(folder / "loss.png", lines)]
-    windows = [line for line in lines if line.get("kind") == "window" and line.get("shares")]
-    if windows:
+    windows = _of_kind(lines, "window", "shares", "balance")
+    if windows and windows[-1]["shares"]:
         drawn.append(_draw_loads(folder / "expert_load.png", windows))
     return tuple(drawn)
 
@@ -59,11 +59,15 @@ def smooth(values: Sequence[float]) -> list[float]:
     return smoothed
 
 
+def _of_kind(lines: Sequence[dict[str, Any]], kind: str, *names: str) -> list[dict[str, Any]]:
+    """The lines of a kind that have all they should have."""
+    return [line for line in lines if line.get("kind") == kind and line.keys() >= set(names)]
+
+
 def _draw_loss(path: Path, lines: Sequence[dict[str, Any]]) -> Path:
     figure = _figure(8.0, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [4, 1]})
-    steps = [line for line in lines if line.get("kind") == "train"]
-    tests = [line for line in lines if line.get("kind") == "eval"]
+    steps, tests = _of_kind(lines, "train", "loss", "lr"), _of_kind(lines, "eval", "loss", "bits_per_byte")
     x, y = [line["step"] for line in steps], [line["loss"] for line in steps]
     upper.plot(x, y, color=_RAW, linewidth=0.8)
     upper.plot(x, smooth(y), color=_TRAIN, linewidth=1.8, label="training")

@@ -18,7 +18,7 @@ from moedsl.ops.unusable import UnusableData
 from moedsl.runtime import checkpoint, corpus, engine
 from moedsl.runtime.checkpoint import Checkpoint
 from moedsl.runtime.evaluate import Evaluation, evaluate
-from moedsl.runtime.failures import failure
+from moedsl.runtime.failures import disk_failures, failure
 from moedsl.runtime.fits import USING, check_fit, check_recipe
 from moedsl.runtime.folder import RunFolder, copy_spec, create, describe_recipe, versions
 from moedsl.runtime.job import Job, Request, find_job
@@ -42,13 +42,14 @@ def begin(job: Job, path: Path | None) -> RunFolder:
     """A run folder that says what the run is made from.
 
     Raises:
-        RunFailure: there is something at `path` already (E0905).
+        RunFailure: there is something at `path` already (E0905), or it cannot be written (E1013).
     """
-    run = create(path, job.recipe.name)
-    copy_spec(run, job.sources)
-    started = datetime.now(tz=UTC).isoformat(timespec="seconds")
-    run.write({"started": started, "threads": torch.get_num_threads(), **_describe(job)})
-    return run
+    with disk_failures(path or Path("runs"), lambda: None):
+        run = create(path, job.recipe.name)
+        copy_spec(run, job.sources)
+        started = datetime.now(tz=UTC).isoformat(timespec="seconds")
+        run.write({"started": started, "threads": torch.get_num_threads(), **_describe(job)})
+        return run
 
 
 def resume(path: Path, *, request: Request | None = None, steps: int | None = None) -> tuple[RunFolder, Job]:
@@ -121,8 +122,8 @@ def evaluate_run(
 
 def _held_out(trained: Trained) -> tuple[np.ndarray, int]:
     try:
-        _, splits = corpus.load(cast(Tokenizer, trained.job.recipe.tokenizer), trained.run.data)
-        return splits["held_out"].open(trained.run.data), splits["held_out"].bytes
+        codec, splits = corpus.load(cast(Tokenizer, trained.job.recipe.tokenizer), trained.run.data)
+        return splits["held_out"].open(trained.run.data, codec.vocab_size), splits["held_out"].bytes
     except (OSError, ValueError) as damage:
         raise failure("E0907", f"the run's data is damaged: {damage}", help="name a text with `--data`") from damage
 

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moedsl.ir.graph import Graph
+from moedsl.lower.output import Caches
 from moedsl.ops.optimizers._shared import Optimizer
 from moedsl.runtime.batches import Batch
 
-Caches = dict[str, Any]
 Autocast = Callable[[], AbstractContextManager[Any]]
 
 _UNDECAYED_KINDS = frozenset({"embedding", "position", "norm"})
@@ -136,13 +136,7 @@ def is_matrix(graph: Graph, path: str) -> bool:
 
 def detached(caches: Caches) -> Caches:
     """The same caches, without the graph that made them."""
-    return {name: _detach(value) for name, value in caches.items()}
-
-
-def _detach(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_detach(v) for v in value)
-    return value.detach() if isinstance(value, Tensor) else value
+    return {name: tuple(tensor.detach() for tensor in cache) for name, cache in caches.items()}
 
 
 def _split(batch: Batch, parts: int) -> list[tuple[Tensor, Tensor]]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from moedsl.ops.tokenizers._shared import Tokenizer
 from moedsl.ops.unusable import UnusableData
 from moedsl.runtime import checkpoint, corpus, engine
 from moedsl.runtime.evaluate import evaluate
-from moedsl.runtime.failures import disk_failure, failure
+from moedsl.runtime.failures import disk_failures, failure
 from moedsl.runtime.fits import RESUMING, check_fit
 from moedsl.runtime.folder import RunFolder
 from moedsl.runtime.job import Job
@@ -64,19 +65,15 @@ def train(job: Job, run: RunFolder, *, device: torch.device, watcher: Watcher, b
         RunFailure: data, files or numbers forbid to go on; what was saved is intact.
         Interrupted: a signal came before there was anything to save.
     """
-    with Signals() as signals, engine.memory_failures():
-        try:
-            check_room(job.graph, job.recipe, run)
-            tokens, bytes_per_token = _tokens(job, run, watcher)
-            trainer = _trainer(job, run, tokens, device, build)
-            with closing(Log(run.path, after=trainer.step or -1)) as log:
-                plots = Plots(run.path)
-                loop = _Loop(job, run, trainer, watcher, log, plots, tokens["held_out"], bytes_per_token)
-                return loop.go(signals)
-        except OSError as refusal:
-            saved = checkpoint.newest_step(run.checkpoints)
-            note = f"the checkpoint of step {saved} is intact" if saved is not None else "nothing was saved yet"
-            raise disk_failure(refusal, refusal.filename or run.path, saved=note) from refusal
+    newest = partial(checkpoint.newest_step, run.checkpoints)
+    with Signals() as signals, engine.memory_failures(), disk_failures(run.path, newest):
+        check_room(job.graph, job.recipe, run)
+        tokens, bytes_per_token = _tokens(job, run, watcher)
+        trainer = _trainer(job, run, tokens, device, build)
+        with closing(Log(run.path, after=trainer.step or -1)) as log:
+            plots = Plots(run.path)
+            loop = _Loop(job, run, trainer, watcher, log, plots, tokens["held_out"], bytes_per_token)
+            return loop.go(signals)
 
 
 def _tokens(job: Job, run: RunFolder, watcher: Watcher) -> tuple[dict[str, np.ndarray], float]:
@@ -85,8 +82,8 @@ def _tokens(job: Job, run: RunFolder, watcher: Watcher) -> tuple[dict[str, np.nd
     try:
         if not (run.data / corpus.INDEX).is_file():
             corpus.prepare(data, tokenizer, folder=job.folder, target=run.data, watch=watcher.preparing)
-        _, splits = corpus.load(tokenizer, run.data)
-        tokens = {name: split.open(run.data) for name, split in splits.items()}
+        codec, splits = corpus.load(tokenizer, run.data)
+        tokens = {name: split.open(run.data, codec.vocab_size) for name, split in splits.items()}
     except UnusableData as refusal:
         raise unusable(job.recipe, refusal) from refusal
     except ValueError as damage:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from moedsl.ir.graph import Graph
+from moedsl.lower.output import Caches
 from moedsl.ops.blocks.recipe import RecipeBlock
 from moedsl.ops.optimizers._shared import Optimizer
 from moedsl.ops.schedules._shared import Schedule
@@ -22,7 +23,7 @@ from moedsl.runtime.failures import RunFailure
 from moedsl.runtime.locate import not_finite
 from moedsl.runtime.metrics import Meter
 from moedsl.runtime.order import seed_of
-from moedsl.runtime.step import Caches, FiniteGuard, build_optimizer, set_learning_rate, train_step
+from moedsl.runtime.step import FiniteGuard, build_optimizer, set_learning_rate, train_step
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,8 +78,12 @@ class Trainer:
             return None
         if self.caches is not None and not self.batches.starts_over(step):
             return self.caches
-        rows = recipe.batch_size // recipe.accumulate
-        return [cast(Any, self.model).empty_cache(rows) for _ in range(recipe.accumulate)]
+        return self.empty_caches()
+
+    def empty_caches(self) -> list[Caches]:
+        """The caches of a model that has seen nothing, one per part of the batch."""
+        recipe, model = self.recipe, cast(Any, self.model)
+        return [model.empty_cache(recipe.batch_size // recipe.accumulate) for _ in range(recipe.accumulate)]
 
     @property
     def must_look(self) -> bool:
@@ -111,7 +116,9 @@ class Trainer:
         """Go back to a checkpoint that fits the model."""
         checkpoint.load_weights(saved, self.model, self.graph)
         state = checkpoint.load_training(saved, self.device)
-        checkpoint.restore_optimizer(self.optimizer, self.model, state.optimizer)
+        checkpoint.restore_optimizer(saved, self.optimizer, self.model, state.optimizer)
+        if state.caches is not None:
+            checkpoint.check_caches(saved, state.caches, self.empty_caches())
         self.step, self.caches, self.meter.loads = state.step, state.caches, state.loads
 
 
