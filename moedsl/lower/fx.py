@@ -56,14 +56,16 @@ def model_graph(spec: Graph, boundaries: Mapping[str, Boundary]) -> fx.Graph:
     return writer.graph
 
 
-def _output(writer: _Writer, spec: Graph, caches: fx.Node) -> Output:
+def _output(writer: _Writer, spec: Graph, caches: fx.Node) -> fx.Node:
     named = {
-        role: {o.name: writer.values[o.value] for o in spec.outputs if o.role == role} for role in ("loss", "load")
+        role: {o.name: writer.values[o.value] for o in spec.outputs if o.role == role}
+        for role in ("result", "loss", "load")
     }
-    (result,) = (writer.values[o.value] for o in spec.outputs if o.role == "result")
     entries = {n.name: writer.values[Value(node=n.name, port=CACHE)] for n in spec if keeps_cache(n)}
     following = writer.graph.create_node("call_function", next_caches, (caches, entries), name="caches_after")
-    return Output(logits=result, losses=named["loss"], loads=named["load"], caches=following)  # type: ignore[arg-type]
+    (result,) = named["result"].values()
+    parts = {"logits": result, "losses": named["loss"], "loads": named["load"], "caches": following}
+    return writer.graph.create_node("call_function", Output, (), parts, name="results")
 
 
 def _next_cache_values(boundary: Boundary) -> tuple[Value, ...]:

@@ -37,7 +37,7 @@ class _Body:
     def __init__(self, name_of: Callable[[Any], str], indent: int) -> None:
         self._name_of = name_of
         self._indent = indent
-        self._inline: dict[fx.Node, str] = {}
+        self._inline: dict[fx.Node, str | Group] = {}
 
     def statements(self, graph: fx.Graph) -> Iterator[str]:
         for node in graph.nodes:
@@ -45,6 +45,8 @@ class _Body:
                 yield render(named("return ", self._value(node.args[0])), self._indent)
             elif node.op == "call_function" and node.target in ITEMS:
                 self._item(node)
+            elif node.target is Output:
+                self._inline[node] = self._call(node)
             elif node.op != "placeholder":
                 yield render_assignment(self._targets(node), self._call(node), self._indent)
 
@@ -78,8 +80,6 @@ class _Body:
             return self._inline.get(value, value.name)
         if isinstance(value, dict):
             return table({k: self._value(v) for k, v in value.items()})
-        if isinstance(value, Output):
-            return call(self._name_of(Output), **{k: self._value(v) for k, v in value._asdict().items()})
         if isinstance(value, tuple):
             return Group("(", tuple(self._value(v) for v in value), ")", literal=True)
         return quoted(value)
