@@ -116,7 +116,9 @@ class _Message:
         yield from (f"{' ' * len(label)}{line}" for line in rest)
 
     def _fix(self, fix: Fix) -> Iterator[str]:
-        yield from self._prose("fix", fix.title if fix.safety == "safe" else f"{fix.title} (look before you apply it)")
+        certain = fix.safety == "safe"
+        if not (certain and fix.title == self._diagnostic.help):
+            yield from self._prose("fix", fix.title if certain else f"{fix.title} (look before you apply it)")
         for number, line in _fixed_lines(fix):
             cut = (
                 line
