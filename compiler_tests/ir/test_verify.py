@@ -191,7 +191,7 @@ class Peek(Op):
     carried: Scope = field("token", effect="numerics", description="Its carry's scope.")
     needs: bool = field(False, effect="numerics", description="Whether it reads a carry that must have a producer.")
 
-    def scope(self) -> Scope:
+    def reach(self) -> Scope:
         return self.own
 
     def writes(self) -> dict[str, Carry]:

@@ -295,7 +295,7 @@ def test_a_cache_has_the_declared_shape_and_size(op: Op) -> None:
 # ---- scope
 
 
-PREFIX = [op for op in VARIANTS if op.kind in ("attention", "dispatch") and op.scope() == "prefix"]
+PREFIX = [op for op in VARIANTS if op.kind in ("attention", "dispatch") and op.reach() == "prefix"]
 
 
 @pytest.mark.parametrize("op", PREFIX, ids=label)

@@ -111,8 +111,8 @@ def test_padding_reaches_no_result_and_no_gradient() -> None:
 
 
 def test_later_tokens_displace_earlier_second_choices_only_by_choice_priority() -> None:
-    assert Capacity(priority="token").scope() == "prefix"
-    assert Capacity(priority="choice").scope() == "batch"
+    assert Capacity(priority="token").reach() == "prefix"
+    assert Capacity(priority="choice").reach() == "batch"
     early, late = routing_of([[0, 1], [0, 1]]), routing_of([[0, 1], [1, 0]])
     x_TD = torch.randn(2, 3, dtype=torch.float64)
     for priority, changes in (("token", False), ("choice", True)):

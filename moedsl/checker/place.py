@@ -132,7 +132,7 @@ class Placer:
     def _check_causality(self, name: str, bound: Bound) -> None:
         if self.stack is None or not getattr(self.stack.op, "causal", False):
             return
-        reach = max((bound.op.scope(), *(c.scope for c in bound.op.writes().values())), key=SCOPES.index)
+        reach = max((bound.op.reach(), *(c.scope for c in bound.op.writes().values())), key=SCOPES.index)
         if reach in ("token", "prefix"):
             return
         if getattr(self.stack.op, "faithful", False):

@@ -237,7 +237,7 @@ def _ports(node: Node) -> tuple[str, ...]:
 
 def _mixes(node: Node) -> bool:
     carried = (c.scope for channel, c in node.op.writes().items() if channel in node.writes)
-    return any(scope in ("sequence", "batch") for scope in (node.op.scope(), *carried))
+    return any(scope in ("sequence", "batch") for scope in (node.op.reach(), *carried))
 
 
 def _all_uses(graph: Graph) -> Iterator[tuple[str, Value]]:

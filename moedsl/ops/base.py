@@ -179,7 +179,7 @@ class Op(BaseModel):
         """What one token costs at a sequence length of `seq`."""
         return Cost()
 
-    def scope(self) -> Scope:
+    def reach(self) -> Scope:
         """Which positions an output depends on. A causal stack takes `token` and `prefix`."""
         return "token"
 

@@ -140,7 +140,7 @@ class Softmax(Op):
         kept = min(seq, self.window or seq) if self.causal else 0
         return Cost(flops=projections + 4.0 * seq * sizes["query_dim"], cache_values=2.0 * sizes["key_dim"] * kept)
 
-    def scope(self) -> Scope:
+    def reach(self) -> Scope:
         return "prefix" if self.causal else "sequence"
 
     def forward(

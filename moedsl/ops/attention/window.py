@@ -70,7 +70,7 @@ class Window(Op):
         flops = 8.0 * d_model**2 + 4.0 * keys * d_model + 2.0 * self.span * d_model
         return Cost(flops=flops, cache_values=float(self.span * d_model))
 
-    def scope(self) -> Scope:
+    def reach(self) -> Scope:
         return "prefix"
 
     def forward(self, p: Any, x_BSD: Any, *, cache: tuple[Any] | None = None) -> tuple[Any, tuple[Any] | None]:

@@ -58,7 +58,7 @@ class Capacity(Op):
         {"eval_capacity_factor": 0.3, "round_to": 2},
     )
 
-    def scope(self) -> Scope:
+    def reach(self) -> Scope:
         return "prefix" if self.priority == "token" else "batch"
 
     def sizes(self, given: Sizes) -> dict[str, int]:
