@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from moedsl.checker.run import check
 from moedsl.ir import counts
@@ -22,7 +23,7 @@ def cost(
     batch: int = 1,
     seq: int = 2048,
     dtype: str = "bfloat16",
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Count a spec's models, in all and for each layer.
 
     Args:
@@ -42,12 +43,12 @@ def cost(
     return cost_of(result.graphs.values(), batch=batch, seq=seq, dtype=dtype)
 
 
-def cost_of(graphs: Iterable[Graph], *, batch: int = 1, seq: int = 2048, dtype: str = "bfloat16") -> dict[str, object]:
+def cost_of(graphs: Iterable[Graph], *, batch: int = 1, seq: int = 2048, dtype: str = "bfloat16") -> dict[str, Any]:
     """The same for models that are already checked."""
     return {"schema": SCHEMA, "models": [_model(graph, batch=batch, seq=seq, dtype=dtype) for graph in graphs]}
 
 
-def _model(graph: Graph, *, batch: int, seq: int, dtype: str) -> dict[str, object]:
+def _model(graph: Graph, *, batch: int, seq: int, dtype: str) -> dict[str, Any]:
     layers = [dataclasses.asdict(layer) for layer in counts.layers(graph, seq=seq, dtype=dtype)]
     for layer in layers:
         layer["kv_cache_bytes"] *= batch

@@ -25,16 +25,17 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-class Stop(click.ClickException):
+class Stop(Exception):
     """Ends a command with a line for a person, perhaps a line of help, and an exit code."""
 
     def __init__(self, message: str, *, code: ExitCode, help: str | None = None) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.code = code
         self.help = help
 
-    def show(self, file: object = None) -> None:
-        click.echo(f"error: {self.message}", err=True)
+    def show(self) -> None:
+        """Say it on standard error."""
+        click.echo(f"error: {self}", err=True)
         if self.help:
             click.echo(f"help: {self.help}", err=True)
 

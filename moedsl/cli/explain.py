@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from moedsl.cli._exit import EPILOG
 from moedsl.cli._text import columns, format_option, print_json
 from moedsl.names import closest
+
+if TYPE_CHECKING:
+    from moedsl.ops.base import Op
+    from moedsl.ops.blocks._slots import Slot
+    from moedsl.ops.describe import FieldInfo
+
+Explanation = tuple[str, dict[str, Any]]
+"""As text for a person, and as data."""
 
 
 @click.command(epilog=EPILOG, short_help="Explain a code, a component, a field or a kind.")
@@ -36,9 +45,6 @@ def command(what: tuple[str, ...], form: str) -> None:
         click.echo(text)
 
 
-Explanation = tuple[str, dict[str, object]]
-
-
 def _code(name: str) -> Explanation | None:
     from moedsl.codes import all_codes, page, slug
 
@@ -48,7 +54,7 @@ def _code(name: str) -> Explanation | None:
     if not code:
         return None
     found = page(code)
-    data = {"code": code, "slug": found.slug, "title": found.title, "text": found.text}
+    data: dict[str, Any] = {"code": code, "slug": found.slug, "title": found.title, "text": found.text}
     data |= {"bad": found.bad, "good": found.good}
     parts = [f"{code} {found.slug}", found.title, *map(_wrapped, found.text.split("\n\n"))]
     parts += [f"{word}:\n{textwrap.indent(example, '    ')}" for word, example in _examples(found.bad, found.good)]
@@ -94,7 +100,7 @@ def _kind(name: str) -> Explanation:
     return "\n".join(lines), {**data, "components": [op.keyword for op in ops]}
 
 
-def _op(op: type, field: str) -> Explanation | None:
+def _op(op: type[Op], field: str) -> Explanation | None:
     from moedsl.ops import describe
 
     infos = describe.fields(op)
@@ -112,22 +118,22 @@ def _op(op: type, field: str) -> Explanation | None:
     return "\n".join(lines).rstrip(), {**data, "paper": op.paper, "fields": [dataclasses.asdict(f) for f in infos]}
 
 
-def _slots(op: type) -> list[str]:
-    slots = getattr(op, "slots", {})
+def _slots(op: type[Op]) -> list[str]:
+    slots: dict[str, Slot] = getattr(op, "slots", {})
     if not slots:
         return []
     rows = [(name, slot.kind, _often(slot)) for name, slot in slots.items()]
     return ["Slots:", *columns(rows, indent=2), ""]
 
 
-def _often(slot: object) -> str:
+def _often(slot: Slot) -> str:
     words = ["required"] if slot.required else []
     words += ["as many as you like"] if slot.many else []
     words += [f"`{slot.default}` when it is not written"] if slot.default else []
     return ", ".join(words)
 
 
-def _field_page(op: type, field: object) -> str:
+def _field_page(op: type[Op], field: FieldInfo) -> str:
     value = "required" if field.default is None else f"default {field.default}"
     inherited = "\nTakes the enclosing block's value when it is not written." if field.inherits else ""
     return (

@@ -73,7 +73,7 @@ def _components(kind: str) -> list[Row]:
 def _presets() -> list[Row]:
     from moedsl.checker.presets import presets
 
-    return [{"name": p.name, "model": p.model, "summary": p.summary} for p in presets()]
+    return [{"preset": p.file, "model": p.model, "summary": p.summary} for p in presets()]
 
 
 def _codes() -> list[Row]:

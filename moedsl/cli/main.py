@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 import moedsl.cli
-from moedsl.cli._exit import EPILOG, ExitCode
+from moedsl.cli._exit import EPILOG, ExitCode, Stop
 from moedsl.names import did_you_mean
 from moedsl.version import __version__
 
@@ -67,6 +67,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as failure:
         failure.show()
         return failure.exit_code
+    except Stop as stop:
+        stop.show()
+        return stop.code
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
