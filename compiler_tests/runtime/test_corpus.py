@@ -22,8 +22,8 @@ def quiet(what, done, total):
 
 
 def prepared(data, tokenizer, folder, target):
-    codec = corpus.prepare(data, tokenizer, folder=folder, target=target, watch=quiet)
-    _, splits = corpus.load(tokenizer, target)
+    corpus.prepare(data, tokenizer, folder=folder, target=target, watch=quiet)
+    codec, splits = corpus.load(tokenizer, target)
     return codec, splits, {name: split.open(target, codec.vocab_size) for name, split in splits.items()}
 
 

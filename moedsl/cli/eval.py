@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moedsl.cli._exit import EPILOG
-from moedsl.cli._runs import device_of, device_option, reporting, require_train_extra
+from moedsl.cli._extras import require
+from moedsl.cli._runs import device_of, device_option, reporting
 from moedsl.cli._text import columns, format_option, print_json
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def command(run: Path, data: str | None, blocks: int | None, device: str | None,
     moedsl eval runs/first
     moedsl eval runs/first --data 'corpus/*.txt' --format json
     """  # noqa: D301, click wants the character
-    require_train_extra()
+    require("train")
     with reporting():
         found = _evaluate(run, data, blocks, device_of(device))
     if form == "json":
@@ -40,17 +41,17 @@ def command(run: Path, data: str | None, blocks: int | None, device: str | None,
 
 def _evaluate(run: Path, data: str | None, blocks: int | None, device: torch.device) -> dict[str, Any]:
     from moedsl.lower.model import lower
-    from moedsl.runtime.metrics import balance, describe_loss
+    from moedsl.runtime.metrics import balance
     from moedsl.runtime.runs import evaluate_run, open_run
 
     trained = open_run(run, device=device, build=lower)
-    result, bytes_per_token = evaluate_run(trained, data=data, limit=blocks, device=device)
+    result, losses = evaluate_run(trained, data=data, limit=blocks, device=device)
     return {
         "schema": "moedsl.eval/1",
         "model": trained.job.graph.name,
         "step": trained.checkpoint.step,
         "tokens": result.tokens,
-        **describe_loss(result.loss, bytes_per_token=bytes_per_token),
+        **losses,
         "balance": {layer: balance(load_E) for layer, load_E in result.loads.items()},
     }
 

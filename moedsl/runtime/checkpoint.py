@@ -97,7 +97,8 @@ def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> Flat:
     flat = {}
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
-            flat[f"{name}/{key}"] = value if isinstance(value, Tensor) else torch.tensor(value)
+            if value is not None:
+                flat[f"{name}/{key}"] = torch.as_tensor(value)
     return flat
 
 
@@ -143,6 +144,11 @@ def newest_step(folder: Path) -> int | None:
     """The step of the newest checkpoint, without opening it."""
     found = _step_folders(folder)
     return int(found[-1].name[5:]) if found else None
+
+
+def num_saved(folder: Path) -> int:
+    """How many checkpoints there are."""
+    return len(_step_folders(folder))
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:

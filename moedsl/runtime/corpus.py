@@ -95,7 +95,7 @@ def _not_utf8(document: Document, offset: int) -> Problem:
     return Problem(code="E1003", message=f"`{document.name}` is not UTF-8 at byte {offset}", field="path", help=help)
 
 
-def prepare(corpus: Corpus, tokenizer: Tokenizer, *, folder: Path, target: Path, watch: Watch) -> Codec:
+def prepare(corpus: Corpus, tokenizer: Tokenizer, *, folder: Path, target: Path, watch: Watch) -> None:
     """Read, learn a vocabulary, encode, and leave token files and their index in `target`.
 
     Args:
@@ -119,7 +119,6 @@ def prepare(corpus: Corpus, tokenizer: Tokenizer, *, folder: Path, target: Path,
     codec.save(target)
     splits = {name: _encode(name, documents[name], codec, target, watch) for name in SPLITS}
     write_json(target / INDEX, {"schema": SCHEMA, "splits": {n: asdict(s) for n, s in splits.items()}})
-    return codec
 
 
 def load(tokenizer: Tokenizer, target: Path) -> tuple[Codec, dict[str, Split]]:

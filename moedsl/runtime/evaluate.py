@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from moedsl.lower.output import Caches
+from moedsl.ops.blocks.recipe import RecipeBlock
 from moedsl.runtime.batches import Batch, ParallelRows, held_out
+from moedsl.runtime.engine import autocast_of
+from moedsl.runtime.metrics import describe_loss
 from moedsl.runtime.step import Autocast, token_loss
 
 
@@ -25,6 +28,26 @@ class Evaluation:
     tokens: int
     loads: dict[str, list[float]]
     """Tokens per expert, by layer."""
+
+    def described(self, bytes_per_token: float) -> dict[str, float]:
+        """The loss as people compare it."""
+        return describe_loss(self.loss, bytes_per_token=bytes_per_token)
+
+
+def evaluate_as(
+    recipe: RecipeBlock, model: nn.Module, tokens: np.ndarray, *, limit: int | None, device: torch.device
+) -> Evaluation:
+    """Mean loss with the blocks, parts and precision of a recipe."""
+    return evaluate(
+        model,
+        tokens,
+        block_size=recipe.block_size,
+        batch_size=recipe.batch_size // recipe.accumulate,
+        limit=limit,
+        carry_cache=recipe.carry_cache,
+        device=device,
+        autocast=autocast_of(recipe, device),
+    )
 
 
 def evaluate(

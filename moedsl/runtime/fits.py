@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,13 +29,10 @@ def check_fit(checkpoint: Checkpoint, graph: Graph, digests: Mapping[str, str], 
     if not differing:
         return
     tensors = list(_differing_tensors(checkpoint, graph))
-    shown = "; ".join(tensors[:_MOST_SHOWN]) + (
-        f"; and {len(tensors) - _MOST_SHOWN} more" * (len(tensors) > _MOST_SHOWN)
-    )
     raise failure(
         "E0903",
-        f"checkpoint `{checkpoint.folder.name}` was trained from another spec: its {_and(differing)} differ",
-        note=shown or "every tensor has the same shape: what differs is how they are used",
+        f"checkpoint `{checkpoint.folder.name}` was trained from another spec: {_and(differing)} differ",
+        note=_listed(tensors, "; ") or "every tensor has the same shape: what differs is how they are used",
         help="use the spec that lies in the run folder, or start a new run",
     )
 
@@ -48,11 +46,9 @@ def check_recipe(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     differing = [name for name in sorted({*saved, *now}) if saved.get(name) != now.get(name)]
     if not differing:
         return
-    changes = ", ".join(
-        f"`{name}` was {saved.get(name)!r} and is {now.get(name)!r}" for name in differing[:_MOST_SHOWN]
-    )
+    changes = [f"`{name}` was {_value(saved.get(name))} and is {_value(now.get(name))}" for name in differing]
     help = "undo that, start a new run, or pass `--steps` to train longer"
-    raise failure("E0904", f"the recipe has changed since this run began: {changes}", help=help)
+    raise failure("E0904", f"the recipe has changed since this run began: {_listed(changes, ', ')}", help=help)
 
 
 def _differing_tensors(checkpoint: Checkpoint, graph: Graph) -> Iterator[str]:
@@ -76,10 +72,21 @@ def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
         return {}
 
 
+def _listed(words: list[str], between: str) -> str:
+    more = [f"and {len(words) - _MOST_SHOWN} more"] if len(words) > _MOST_SHOWN else []
+    return between.join([*words[:_MOST_SHOWN], *more])
+
+
+def _value(value: object) -> str:
+    """As it is written in a spec."""
+    return "none" if value is None else json.dumps(value)
+
+
 def _shape(shape: tuple[int, ...] | None) -> str:
     return "[" + ", ".join(map(str, shape or ())) + "]"
 
 
 def _and(words: list[str]) -> str:
+    """`arch` and `params`; a single one gets a noun, so that "differ" fits both."""
     *first, last = (f"`{w}`" for w in words)
-    return f"{', '.join(first)} and {last}" if first else f"{last}"
+    return f"{', '.join(first)} and {last}" if first else f"its digests of {last}"

@@ -50,13 +50,8 @@ class RunFolder:
         """One folder per saved step."""
         return self.path / "checkpoints"
 
-    @property
-    def metrics(self) -> Path:
-        """The record of the run."""
-        return self.path / "metrics.jsonl"
-
     def read(self) -> dict[str, Any]:
-        """What `create` wrote.
+        """What `write` wrote.
 
         Raises:
             RunFailure: this is no run folder, or its `run.json` is damaged (E0901).

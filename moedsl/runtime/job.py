@@ -84,7 +84,8 @@ def find_job(request: Request, *, folder: Path | None = None, text: str | None =
     recipe = _recipe(result, request.recipe, path)
     graph = _model(result, recipe)
     report = Report()
-    fit(recipe, graph, report)
+    if recipe.model is None:
+        fit(recipe, graph, report)
     _raise_errors(tuple(report))
     return Job(
         request=request,
@@ -92,7 +93,7 @@ def find_job(request: Request, *, folder: Path | None = None, text: str | None =
         recipe=recipe,
         folder=folder or path.absolute().parent,
         sources=result.sources,
-        warnings=result.diagnostics,
+        warnings=(*result.diagnostics, *report),
     )
 
 

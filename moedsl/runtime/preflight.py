@@ -12,6 +12,7 @@ from moedsl.diagnostics import Diagnostic, Label
 from moedsl.ir.graph import Graph
 from moedsl.ops.unusable import UnusableData
 from moedsl.runtime.batches import Batches, ParallelRows, ShuffledBlocks
+from moedsl.runtime.checkpoint import num_saved
 from moedsl.runtime.failures import RunFailure, failure
 from moedsl.runtime.folder import RunFolder
 
@@ -20,14 +21,15 @@ _BYTES_PER_PARAMETER = 12
 
 
 def check_room(graph: Graph, recipe: BoundRecipe, run: RunFolder) -> None:
-    """Refuse to start where the checkpoints will not fit.
+    """Refuse to start where the checkpoints that are still to come will not fit.
 
     Raises:
         RunFailure: the disk is too full (E1013).
     """
     loop = recipe.recipe
     parameters = sum(p.count for p in graph.params.values() if p.tied_to is None)
-    needed = parameters * _BYTES_PER_PARAMETER * (loop.keep + 1) * (2 if loop.precision == "float64" else 1)
+    each = parameters * _BYTES_PER_PARAMETER * (2 if loop.precision == "float64" else 1)
+    needed = each * max(1, loop.keep + 1 - num_saved(run.checkpoints))
     free = shutil.disk_usage(run.path).free
     if free < needed:
         raise failure(

@@ -17,7 +17,7 @@ from moedsl.ops.tokenizers._shared import Codec, Tokenizer
 from moedsl.ops.unusable import UnusableData
 from moedsl.runtime import checkpoint, corpus, engine
 from moedsl.runtime.checkpoint import Checkpoint
-from moedsl.runtime.evaluate import Evaluation, evaluate
+from moedsl.runtime.evaluate import Evaluation, evaluate_as
 from moedsl.runtime.failures import disk_failures, failure
 from moedsl.runtime.fits import USING, check_fit, check_recipe
 from moedsl.runtime.folder import RunFolder, copy_spec, create, describe_recipe, versions
@@ -65,11 +65,12 @@ def resume(path: Path, *, request: Request | None = None, steps: int | None = No
     """
     run = RunFolder(path)
     about = run.read()
-    saved, folder, trained, threads = _saved(run, about)
-    request = replace(request or saved, steps=steps or saved.steps)
-    job = find_job(request, folder=None if request.spec != saved.spec else folder)
-    check_recipe({**trained, "steps": job.steps} if steps else trained, job.training_fields)
-    torch.set_num_threads(threads)
+    saved = _saved(run, about)
+    wanted = request or saved.request
+    wanted = replace(wanted, recipe=wanted.recipe or saved.request.recipe, steps=steps or saved.request.steps)
+    job = find_job(wanted, folder=None if request else saved.folder)
+    check_recipe({**saved.training, "steps": job.steps} if steps else saved.training, job.training_fields)
+    torch.set_num_threads(saved.threads)
     if steps:
         run.write({**about, "training": job.training_fields, "request": {**about["request"], "steps": steps}})
     return run, job
@@ -82,8 +83,8 @@ def open_run(path: Path, *, device: torch.device, build: Build) -> Trained:
         RunFailure: this is no run, it has no checkpoint yet, or something in it is damaged or does not fit.
     """
     run = RunFolder(path)
-    saved, folder, _, _ = _saved(run, run.read())
-    job = find_job(saved, folder=folder)
+    saved = _saved(run, run.read())
+    job = find_job(saved.request, folder=saved.folder)
     found = checkpoint.latest(run.checkpoints)
     if found is None:
         help = f"`moedsl train --resume {path}` goes on with it"
@@ -96,8 +97,8 @@ def open_run(path: Path, *, device: torch.device, build: Build) -> Trained:
 
 def evaluate_run(
     trained: Trained, *, data: str | None, limit: int | None, device: torch.device
-) -> tuple[Evaluation, float]:
-    """Loss on the run's held-out text, or on text files; and how many bytes a token of it stands for.
+) -> tuple[Evaluation, dict[str, float]]:
+    """Loss on the run's held-out text, or on text files; and the same as people compare it.
 
     Raises:
         RunFailure: the text cannot be used.
@@ -107,17 +108,8 @@ def evaluate_run(
     if len(tokens) <= loop.block_size:
         message = f"the text has {len(tokens)} tokens, and {loop.block_size + 1} are the least to evaluate on"
         raise failure("E1005", message, help="use more text")
-    result = evaluate(
-        trained.model,
-        tokens,
-        block_size=loop.block_size,
-        batch_size=loop.batch_size // loop.accumulate,
-        limit=limit,
-        carry_cache=loop.carry_cache,
-        device=device,
-        autocast=engine.autocast_of(loop, device),
-    )
-    return result, size / len(tokens)
+    result = evaluate_as(loop, trained.model, tokens, limit=limit, device=device)
+    return result, result.described(size / len(tokens))
 
 
 def _held_out(trained: Trained) -> tuple[np.ndarray, int]:
@@ -159,11 +151,21 @@ def _describe(job: Job) -> dict[str, Any]:
     }
 
 
-def _saved(run: RunFolder, about: Mapping[str, Any]) -> tuple[Request, Path, dict[str, Any], int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saved:
+    """What a run was made from."""
+
+    request: Request
+    folder: Path
+    training: dict[str, Any]
+    threads: int
+
+
+def _saved(run: RunFolder, about: Mapping[str, Any]) -> _Saved:
     """What `begin` wrote, believed only as far as its types and places are right."""
     try:
         spec, request = run.spec / about["spec"], about["request"]
-        saved = Request(
+        wanted = Request(
             spec=str(spec),
             recipe=str(about["recipe"]),
             params=tuple(map(str, request["params"])),
@@ -171,11 +173,10 @@ def _saved(run: RunFolder, about: Mapping[str, Any]) -> tuple[Request, Path, dic
             steps=None if request["steps"] is None else int(request["steps"]),
         )
         threads = min(_MOST_THREADS, max(1, int(about["threads"])))
-        trained = dict(about["training"])
-        folder = Path(about["folder"])
+        folder, training = Path(about["folder"]), dict(about["training"])
         is_inside = spec.resolve().is_relative_to(run.spec.resolve())
     except (KeyError, TypeError, ValueError) as damage:
         raise failure("E0901", f"`{run.about}` does not describe a run") from damage
     if not is_inside:
         raise failure("E0901", f"`{run.about}` names a spec outside the run folder")
-    return saved, folder, trained, threads
+    return _Saved(request=wanted, folder=folder, training=training, threads=threads)

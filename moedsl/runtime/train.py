@@ -20,12 +20,12 @@ from moedsl.ops.schedules._shared import Schedule
 from moedsl.ops.tokenizers._shared import Tokenizer
 from moedsl.ops.unusable import UnusableData
 from moedsl.runtime import checkpoint, corpus, engine
-from moedsl.runtime.evaluate import evaluate
+from moedsl.runtime.evaluate import evaluate_as
 from moedsl.runtime.failures import disk_failures, failure
 from moedsl.runtime.fits import RESUMING, check_fit
 from moedsl.runtime.folder import RunFolder
 from moedsl.runtime.job import Job
-from moedsl.runtime.metrics import Log, balance, describe_loads, describe_loss
+from moedsl.runtime.metrics import Log, balance, describe_loads
 from moedsl.runtime.plots import Plots
 from moedsl.runtime.preflight import check_room, make_batches, unusable
 from moedsl.runtime.progress import Watcher
@@ -185,17 +185,8 @@ class _Loop:
     def evaluate(self) -> dict[str, float]:
         """Loss on held-out text, written down."""
         recipe, trainer = self.job.recipe.recipe, self.trainer
-        result = evaluate(
-            trainer.model,
-            self.held_out,
-            block_size=recipe.block_size,
-            batch_size=recipe.batch_size // recipe.accumulate,
-            limit=recipe.eval_blocks,
-            carry_cache=recipe.carry_cache,
-            device=trainer.device,
-            autocast=engine.autocast_of(recipe, trainer.device),
-        )
-        described = describe_loss(result.loss, bytes_per_token=self.bytes_per_token)
+        result = evaluate_as(recipe, trainer.model, self.held_out, limit=recipe.eval_blocks, device=trainer.device)
+        described = result.described(self.bytes_per_token)
         self.log.write({"kind": "eval", "step": trainer.step, **described})
         words = f"held-out loss {described['loss']:.4f} ({described['bits_per_byte']:.3f} bits per byte)"
         self.watcher.note(f"step {trainer.step}: {words}")
