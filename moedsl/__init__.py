@@ -6,9 +6,16 @@ Names resolve on first use, so `import moedsl` is instant and needs no torch.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moedsl.version import __version__
+
+if TYPE_CHECKING:
+    from moedsl.checker.cost import cost
+    from moedsl.checker.run import check
+    from moedsl.diagnostics import Diagnostic, SpecError
+    from moedsl.runtime.compile import compile
+    from moedsl.syntax.format import format
 
 _PUBLIC = {
     "check": "moedsl.checker.run",

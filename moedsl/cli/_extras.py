@@ -12,13 +12,9 @@ _MODULES = {
 }
 
 
-def require(extra: str, *, command: str) -> None:
+def require(extra: str) -> None:
     """End the command unless everything of the extra is installed."""
-    missing = [name for name in _MODULES[extra] if find_spec(name) is None]
+    missing = [f"`{name}`" for name in _MODULES[extra] if find_spec(name) is None]
     if missing:
-        needs = ", ".join(f"`{name}`" for name in missing)
-        raise Stop(
-            f"`moedsl {command}` needs {needs}, not installed here",
-            code=ExitCode.USAGE,
-            help=f"pip install 'moedsl[{extra}]'",
-        )
+        help = f"pip install 'moedsl[{extra}]'"
+        raise Stop(f"this needs {', '.join(missing)}, not installed here", code=ExitCode.USAGE, help=help)

@@ -1,35 +1,24 @@
-"""What `train`, `eval` and `generate` share: options, missing extras, and how a failed run ends."""
+"""What `train`, `eval` and `generate` share: options, and how a failed run ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
 
-from moedsl.cli._exit import ExitCode, Stop
+from moedsl.cli._exit import ExitCode
 from moedsl.cli._report import print_text, stop
 from moedsl.cli._specs import exit_code
 
 if TYPE_CHECKING:
     import torch
 
-_TRAIN_EXTRA = ("torch", "numpy", "safetensors", "tokenizers", "tensorboard", "matplotlib")
-
 
 def device_option(command: click.decorators.FC) -> click.decorators.FC:
     """`--device`."""
     return click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, …; a GPU if there is one.")(command)
-
-
-def require_train_extra() -> None:
-    """End with one line when something that training needs is not installed."""
-    missing = [name for name in _TRAIN_EXTRA if find_spec(name) is None]
-    if missing:
-        help = "pip install 'moedsl[train]'"
-        raise Stop(f"this command needs {', '.join(missing)}", code=ExitCode.USAGE, help=help)
 
 
 def device_of(name: str | None) -> torch.device:

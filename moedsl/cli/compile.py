@@ -41,7 +41,7 @@ def command(
     """
     if output is not None and emit is None:
         raise click.UsageError("`-o` needs something to write: add `--emit python` or `--emit fx`")
-    require("torch", command="compile")
+    require("torch")
     checked = check_specs([path], settings(model, params, overrides))
     require_graphs(checked)
     graph = _only(checked, path)

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from moedsl.cli._exit import EPILOG
-from moedsl.cli._runs import device_of, device_option, reporting, require_train_extra
+from moedsl.cli._extras import require
+from moedsl.cli._runs import device_of, device_option, reporting
 
 
 @click.command(epilog=EPILOG, short_help="Text from a trained model.")
@@ -43,7 +44,7 @@ def command(
     moedsl generate runs/first --prompt 'The statement'
     moedsl generate runs/first --prompt 'The statement' --temperature 0 --max-tokens 50
     """  # noqa: D301, click wants the character
-    require_train_extra()
+    require("train")
     from moedsl.lower.model import lower
     from moedsl.runtime.generate import continue_text, printable
     from moedsl.runtime.runs import open_run

@@ -45,7 +45,7 @@ def command(
     moedsl show specs/demo.moe --digests --format json
     """
     if view == "code":
-        require("torch", command="show --code")
+        require("torch")
     checked = check_specs([path], settings(model, params, overrides))
     require_graphs(checked)
     found = [(graph, r.bound[name]) for r in checked.results.values() for name, graph in r.graphs.items()]

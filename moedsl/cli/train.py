@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moedsl.cli._exit import EPILOG, ExitCode
+from moedsl.cli._extras import require
 from moedsl.cli._report import print_text, stop
-from moedsl.cli._runs import device_of, device_option, reporting, require_train_extra
+from moedsl.cli._runs import device_of, device_option, reporting
 from moedsl.cli._specs import STDIN, settings
 from moedsl.cli._text import columns
 from moedsl.diagnostics import Report
@@ -59,7 +60,7 @@ def command(
         raise click.UsageError("a resumed run stays in its folder: leave out --out")
     if spec is None and (params or overrides):
         raise click.UsageError("--set and --param need the FILE that they are about")
-    require_train_extra()
+    require("train")
     with reporting():
         chosen = device_of(device)
         request = None if spec is None else _request(spec, params, overrides, steps)
