@@ -319,3 +319,13 @@ def test_unused_names_are_warnings_kept_apart():
     result = resolve(SMALL.replace("head lm", "let spare = 1\n head lm"))
     assert [(w.code, w.message) for w in result.evaluated.warnings] == [("W0202", "`spare` is never used")]
     assert result.codes == []
+
+
+def test_a_field_of_a_component_has_one_value_among_equals():
+    text = SMALL.replace("d_ff = 2 * width", "d_ff = 8 init = normal(std = 0.02)")
+    path, whole = "ffn.init.std = 0.1", "ffn.init = normal(std = 0.2)"
+    for one, other in [(path, "ffn.init.std = 0.2"), (path, whole), (whole, path)]:
+        ats = f"at 0 {{ {one} }} at dense {{ {other} }}"
+        assert resolve(text.replace("* depth", f"* depth {ats}")).codes == ["E0215"]
+    assert resolve(text.replace("* depth", "* depth at all { ffn.init.std = 0.1 }")).codes == []
+    assert resolve(text.replace("* depth", "* depth at all { ffn.inits.std = 0.1 }")).codes == ["E0216"]

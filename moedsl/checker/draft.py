@@ -73,6 +73,14 @@ class Entry:
     place: Place
     weight: int = 1
     depth: int = 0
+    fields: dict[str, Entry] = field(default_factory=dict)
+    """Of a component whose fields were set by path: theirs."""
+
+    def places(self) -> Iterator[tuple[Place, Span]]:
+        """Of every statement that set it or a field of it."""
+        yield self.place, self.setting.name_span
+        for entry in self.fields.values():
+            yield from entry.places()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -119,7 +127,7 @@ class Draft:
         """Of every statement that touched it or anything in it."""
         yield self.place, self.span
         for entry in self.entries.values():
-            yield entry.place, entry.setting.name_span
+            yield from entry.places()
         for child in self.children.values():
             yield from child.places()
 

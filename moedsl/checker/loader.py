@@ -57,7 +57,8 @@ class Loader:
         """A loader for a text that is no file; its imports start in the current folder."""
         here = Path.cwd()
         home = Home(folder=here, root=here, shown="")
-        return cls(report=report, home=home, main_source=SourceFile(path=path, text=text.replace("\r\n", "\n")))
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        return cls(report=report, home=home, main_source=SourceFile(path=path, text=text))
 
     @classmethod
     def for_path(cls, path: Path, report: Report) -> Loader:

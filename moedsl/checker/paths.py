@@ -43,7 +43,6 @@ class Paths:
                 self._lost(draft, node, path, place)
                 return
             draft, path = draft.children[keys[0]], path[used:]
-        self.ev.attempts.succeed(node)
         if len(path) > 1:
             self._component_field(draft, node, path, scope, place)
         else:
@@ -147,11 +146,13 @@ class Paths:
         component = entry.setting.value if entry else None
         if entry is None or not isinstance(component, hir.Component | hir.Symbol):
             words = f"{draft.title} sets no component `{path[0].text}`"
-            self.ev.report.add("E0216", words, path[0].span, help=f"write `{path[0].text} = KEYWORD(…)` first")
+            self.ev.attempts.fail(node, "E0216", words, path[0].span, help=f"write `{path[0].text} = KEYWORD(…)` first")
             return
+        self.ev.attempts.succeed(node)
         inner = Draft(slot="", span=path[0].span, place=place, op=None)
         if isinstance(component, hir.Component):
-            inner.entries = {n: Entry(setting=s, place=entry.place) for n, s in component.settings.items()}
+            unchanged = {n: Entry(setting=s, place=entry.place) for n, s in component.settings.items()}
+            inner.entries = {**unchanged, **entry.fields}
         self.assign(inner, replace(node, path=tuple(path[1:])), scope, place)
         keyword = component.keyword if isinstance(component, hir.Component) else component.text
         changed = hir.Component(
@@ -161,6 +162,7 @@ class Paths:
             span=component.span,
         )
         entry.setting = replace(entry.setting, value=changed)
+        entry.fields = inner.entries
         entry.weight += sum(e.weight for e in inner.entries.values())
 
 

@@ -113,14 +113,15 @@ def _is_text(source: str) -> bool:
 
 def _graph(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
     """The model's blocks and its graph, when neither binding nor building nor an assertion adds an error."""
-    mine = Report()
+    mine, before = Report(), len(report.diagnostics)
     made = _wired(model, mine)
     if made is not None:
         for assertion in model.assertions:
             check_assertion(assertion, made[1], mine, build=_counted)
     for diagnostic in mine:
         report.keep(diagnostic)
-    return None if mine.has_errors else made
+    told = report.diagnostics[before:]
+    return None if mine.has_errors or any(d.severity == "error" for d in told) else made
 
 
 def _wired(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:

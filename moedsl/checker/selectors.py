@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -117,9 +117,14 @@ class Selectors:
             return range(number) if name == "first" else range(len(self.names) - number, len(self.names))
         return self._of_template(name)
 
-    def _instances(self, name: str, arguments: Iterable[Given]) -> Sequence[int]:
+    def _instances(self, name: str, arguments: Sequence[Given]) -> Sequence[int]:
         """`sparse(1..3)`: some of the layers made from a template, counted among themselves."""
         among = self._of_template(name)
+        named = next((given for given in arguments if given.name is not None), None)
+        if named is not None:
+            raise Refused(
+                "E0211", f"`{name}` has no argument `{named.name}` here", f"write `{name}(0)` or `{name}(1..3)`"
+            )
         return [i for given in arguments if given.value is not POISON for i in self._indices(given.value, among)]
 
     def _every(self, call: Call) -> Sequence[int]:

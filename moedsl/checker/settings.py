@@ -48,6 +48,9 @@ class Settings:
             agree = POISON in (earlier.setting.value, entry.setting.value) or earlier.setting == entry.setting
             if not self.may_override(earlier.place, entry.place, f"`{name}`", span, first, agree=agree):
                 return
+            rival = next((s for p, s in earlier.places() if entry.place.relation(p) is Relation.RIVAL), None)
+            if rival is not None and not agree:
+                self.conflict(f"`{name}`", span, rival)
             entry.setting = with_history(entry.setting, earlier.setting)
         draft.entries[name] = entry
 

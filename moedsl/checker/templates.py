@@ -64,7 +64,7 @@ class Templates:
             scope = self._bound(current.node, given, current.scope, span)
             parts.append(Part(scope=scope, body=current.node.body))
             extends = current.node.extends
-            current = self._template(extends, scope) if extends else None
+            current = self._template(extends, scope, template.node.slot.text) if extends else None
             given = self.ev.expressions.arguments(extends.call or (), scope) if extends and current else ()
             span = extends.span if extends else span
         return tuple(reversed(parts))
@@ -112,7 +112,7 @@ class Templates:
         for index, text in enumerate(own):
             scope = self._bound(text.node, given if not index else (), text.scope, span)
             extends = text.node.extends
-            base = self._template(extends, scope) if extends else None
+            base = self._template(extends, scope, "layer") if extends else None
             if extends is not None and base is not None:
                 texts += self._top_texts(base, self.ev.expressions.arguments(extends.call or (), scope), extends.span)
             texts.append(self._text(text.node.body, scope, text.place))
@@ -129,23 +129,24 @@ class Templates:
         self.ev.variables.check_conditions(inner)
         return inner
 
-    def _template(self, reference: ast.Reference, scope: Scope) -> Template | None:
+    def _template(self, reference: ast.Reference, scope: Scope, word: str) -> Template | None:
         named, rest = scope.resolve([n.text for n in reference.path])
-        if isinstance(named, Template) and not rest:
+        if isinstance(named, Template) and not rest and named.node.slot.text == word:
             return named
-        self._report_no_template(reference.path, scope)
+        self._report_no_template(reference.path, scope, word)
         return None
 
     # ---- words
 
-    def _report_no_template(self, path: Sequence[ast.Name], scope: Scope) -> None:
+    def _report_no_template(self, path: Sequence[ast.Name], scope: Scope, word: str) -> None:
         if len(path) > 1 and scope.resolve([n.text for n in path])[0] is None:
             naming.report_unknown_path(self.ev.report, path, scope)
             return
-        known = [n for n, v in scope.all_names().items() if isinstance(v, Template)]
+        known = [n for n, v in scope.all_names().items() if isinstance(v, Template) and v.node.slot.text == word]
+        name = ".".join(n.text for n in path)
         self.ev.report.add(
             "E0208",
-            f"there is no template `{'.'.join(n.text for n in path)}` at the top of this file or of an imported one",
+            f"there is no {word} template `{name}` at the top of this file or of an imported one",
             path[0].span.to(path[-1].span),
             help=did_you_mean(path[-1].text, known) or "move the template out of the model to extend it",
         )

@@ -33,7 +33,7 @@ def _check(owner: _Owner, report: Report) -> None:
             report.add("W0202", f"`{node.name.text}` is never used", node.name.span, help="use it or remove it")
 
 
-def _names(owner: _Owner) -> Iterator[str]:
+def _names(owner: ast.Node) -> Iterator[str]:
     """Every name that is read in a declaration."""
     for node in _inner(owner):
         if isinstance(node, ast.Reference):
@@ -57,14 +57,7 @@ def _inner(root: ast.Node) -> Iterator[ast.Node]:
 
 
 def _check_imports(file: ast.File, scope: Scope, report: Report) -> None:
-    read = {name for item in file.items if isinstance(item, ast.Node) for name in _first_names(item)}
+    read = {name for item in file.items for name in _names(item)}
     for name, named in scope.names.items():
         if isinstance(named, Module) and name not in read and not named.scope.is_broken:
             report.add("W0203", f"import `{name}` is never used", named.span, help="use it or remove it")
-
-
-def _first_names(item: ast.Item) -> Iterator[str]:
-    if isinstance(item, ast.Block | ast.Declare):
-        yield from _names(item)
-        subjects = [item] if isinstance(item, ast.Block) else []
-        yield from (r.path[0].text for b in subjects for r in (b.extends, b.subject) if r is not None)
