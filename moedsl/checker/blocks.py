@@ -69,7 +69,7 @@ class Blocks:
         draft: Draft,
         slot_name: ast.Name,
         slot: Slot,
-        component: Component | None,
+        component: Component,
         place: Place,
         *,
         body: ast.Body | None,
@@ -77,22 +77,22 @@ class Blocks:
         doc: str | None = None,
     ) -> None:
         """Put a component into a slot: merged with the one there, or instead of it."""
-        keyword = component.keyword if component and component.keyword else None
-        key = (slot_name.text, keyword or "") if slot.many else (slot_name.text, "")
+        keyword = component.keyword
+        key = (slot_name.text, keyword if slot.many else "")
         child = draft.children.get(key)
         if child is None or child.keyword != keyword:
             if not self._has_room(draft, key, child, place, slot_name.span):
                 return
             self.check_keyword(slot.kind, component, scope)
             child = Draft(slot=slot_name.text, span=slot_name.span, place=place, op=op_class(slot.kind, keyword))
-            child.keyword, child.keyword_span = keyword, component.span if component else None
+            child.keyword, child.keyword_span = keyword, component.span
             draft.children[key] = child
         elif not self._may_mention(child, place, slot_name.span):
             return
         child.doc = doc or child.doc
         child.place = place
         self._refuse_unnamed(child, component)
-        self.ev.bodies.fill(child, component.parts if component else (), body, scope, place)
+        self.ev.bodies.fill(child, component.parts, body, scope, place)
 
     def _same_again(self, draft: Draft, node: ast.Block, slot: Slot) -> Component | None:
         """The component that a block without keyword means: the one that is there, or the slot's default."""
@@ -110,10 +110,10 @@ class Blocks:
         )
         return None
 
-    def check_keyword(self, kind: str, component: Component | None, scope: Scope) -> None:
+    def check_keyword(self, kind: str, component: Component, scope: Scope) -> None:
         """Report a keyword that the registry does not have; declarations of the kind are offered too."""
         keywords = self.ev.keywords(kind)
-        if component is None or component.keyword in keywords:
+        if component.keyword in keywords:
             return
         declared = {n: v for n, v in scope.all_names().items() if isinstance(v, Declared)}
         known = [*keywords, *(n for n, v in declared.items() if kind_of_word(v.node.slot.text) == kind)]
@@ -125,8 +125,8 @@ class Blocks:
             fixes=naming.fixes(component.keyword, known, component.span),
         )
 
-    def _refuse_unnamed(self, child: Draft, component: Component | None) -> None:
-        for one in (g for part in (component.parts if component else ()) for g in part.given if g.name is None):
+    def _refuse_unnamed(self, child: Draft, component: Component) -> None:
+        for one in (g for part in component.parts for g in part.given if g.name is None):
             words = f"{child.title} takes its fields by name"
             self.ev.report.add("E0211", words, one.span, help=f"write the field's name: `FIELD = {one.span.text}`")
 
@@ -222,7 +222,7 @@ class Blocks:
     def _stack_name(self, draft: Draft, node: ast.Block) -> ast.Name | None:
         if node.head:
             return node.head[0]
-        there = [key for key in draft.in_slot(node.slot.text)]
+        there = draft.in_slot(node.slot.text)
         if len(there) == 1:
             return ast.Name(text=there[0][1], span=node.slot.span)
         self.ev.report.add(

@@ -10,7 +10,7 @@ from moedsl.checker import naming
 from moedsl.checker.draft import Draft, Entry, Place
 from moedsl.checker.hir import POISON, Poison
 from moedsl.checker.limits import MAX_DEPTH
-from moedsl.checker.scope import Declared, Named, Scope, Variable
+from moedsl.checker.scope import Declared, Scope, Variable
 from moedsl.checker.slots import kind_of_word
 from moedsl.checker.values import Bare, Call, Given, depth, weight, what
 from moedsl.source import Span
@@ -82,31 +82,32 @@ class Components:
         while True:
             named, rest = walk.scope.resolve(walk.path)
             if isinstance(named, Declared) and not rest:
-                step = self._declared(walk, named, kind)
+                goes_on = self._through_declaration(walk, named, kind)
             elif isinstance(named, Variable) and not rest:
-                step = self._variable(walk, named)
+                goes_on = self._through_variable(walk, named)
             elif named is None and len(walk.path) > 1:
                 naming.report_unknown_path(self.ev.report, names, scope)
                 return None
             else:
-                return self._keyword(walk, named, span)
-            if step is None:
+                return self._keyword(walk, span)
+            if not goes_on:
                 return None
 
-    def _keyword(self, walk: _Walk, named: Named | None, span: Span) -> Component:
+    def _keyword(self, walk: _Walk, span: Span) -> Component:
         if walk.given:
             walk.parts.append(Part(scope=walk.scope, given=walk.given))
         return Component(path=walk.path, span=span, parts=tuple(reversed(walk.parts)))
 
-    def _declared(self, walk: _Walk, declared: Declared, kind: str | None) -> _Walk | None:
+    def _through_declaration(self, walk: _Walk, declared: Declared, kind: str | None) -> bool:
+        """Go on to what a declaration is made of; False where that is reported."""
         node = declared.node
         if declared in walk.seen or len(walk.seen) >= MAX_DEPTH:
             names, is_cycle = [d.node.name.text for d in (*walk.seen, declared)], declared in walk.seen
             naming.report_chain(self.ev.report, "declarations", names, walk.seen[0].span, is_cycle=is_cycle)
-            return None
+            return False
         if kind is not None and kind_of_word(node.slot.text) not in (kind, None):
             self._report_kind(walk, node, kind)
-            return None
+            return False
         declared.is_used = True
         inner = declared.scope.child()
         owner = f"`{node.slot.text} {node.name.text}`"
@@ -116,14 +117,15 @@ class Components:
         head, body = (value.head, value.body) if isinstance(value, ast.Object) else (value, None)
         if not isinstance(head, ast.Reference) or head.member:
             self._report_no_component(head, owner)
-            return None
+            return False
         walk.parts.append(Part(scope=inner, body=body))
         walk.seen.append(declared)
         walk.path, walk.scope, walk.span = tuple(n.text for n in head.path), inner, head.span
         walk.given = self.ev.expressions.arguments(head.call or (), inner)
-        return walk
+        return True
 
-    def _variable(self, walk: _Walk, variable: Variable) -> _Walk | None:
+    def _through_variable(self, walk: _Walk, variable: Variable) -> bool:
+        """Go on to the component that a variable holds; False where it holds none."""
         value = self.ev.variables.read(variable)
         if isinstance(value, Bare):
             walk.path, walk.scope = value.path, value.scope
@@ -134,8 +136,8 @@ class Components:
             if value is not POISON:
                 words = f"`{variable.name}` holds {what(value)}, and a component has to stand here"
                 self.ev.report.add("E0301", words, walk.span, help="name a component")
-            return None
-        return walk
+            return False
+        return True
 
     # ---- components as values
 

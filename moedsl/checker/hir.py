@@ -97,8 +97,6 @@ class Block:
     span: Span = field(compare=False, repr=False)
     """The slot's name."""
     keyword_span: Span | None = field(default=None, compare=False, repr=False)
-    removed: Span | None = field(default=None, compare=False, repr=False)
-    """Set where `slot = none` took it away; such a block is left out of `children`."""
     doc: str = field(default="", compare=False)
     poisoned: bool = field(default=False, compare=False)
     """Something in it was wrong, is reported and left out: do not complain about what is missing."""
