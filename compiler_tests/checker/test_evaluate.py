@@ -289,6 +289,7 @@ def test_an_assertion_that_is_wrong_reports_and_decides_nothing():
         ("moe {", "mo {", "E0222"),
         ("router topk", "router common.fast", "E0201"),
         ("stack decoder {", "stack {", "E0219"),
+        ("model Small(", "model Base extends Nothing { stack decoder { at 0 { ffn = none } } }\nmodel Small(", "E0207"),
         ("causal = true", "at 7 { ffn.d_ff = 1 }", "E0213"),
         ("head lm", "when widht > 2 { d_model = 8 } head lm", "E0201"),
     ],

@@ -52,11 +52,13 @@ def report_unknown_path(report: Report, path: Sequence[ast.Name], scope: Scope) 
     at, known, where = _first_unknown(path, scope)
     if at is None:
         return POISON
+    is_preset = at is path[0] and at.text == "std"
+    help = f"write `use std.{path[1].text}` at the top of the file, then `{path[1].text}.…`" if is_preset else None
     report.add(
         "E0201",
         f"`{at.text}` is not defined{where}",
         at.span,
-        help=did_you_mean(at.text, known) or "import the file that declares it",
+        help=help or did_you_mean(at.text, known) or "import the file that declares it",
         fixes=fixes(at.text, known, at.span),
     )
     return POISON

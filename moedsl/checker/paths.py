@@ -146,7 +146,10 @@ class Paths:
         component = entry.setting.value if entry else None
         if entry is None or not isinstance(component, hir.Component | hir.Symbol):
             words = f"{draft.title} sets no component `{path[0].text}`"
-            self.ev.attempts.fail(node, "E0216", words, path[0].span, help=f"write `{path[0].text} = KEYWORD(…)` first")
+            help = f"write `{path[0].text} = KEYWORD(…)` first"
+            if path[0].text == draft.keyword:
+                help = f"leave `{draft.keyword}` out: `{draft.slot}` alone means it"
+            self.ev.attempts.fail(node, "E0216", words, path[0].span, help=help)
             return
         self.ev.attempts.succeed(node)
         inner = Draft(slot="", span=path[0].span, place=place, op=None)

@@ -62,7 +62,7 @@ class Stacks:
         """The template of each layer, in order; none where that is unknown, and reported."""
         plan = stack.layers
         if plan is None:
-            if not stack.poisoned:
+            if not (stack.poisoned or model.poisoned):
                 span = stack.keyword_span or stack.span
                 help = "write `layers = [NAME, …] * N` with the names of layer templates"
                 self.ev.report.add("E0217", f"{stack.title} does not say which layers it has", span, help=help)
