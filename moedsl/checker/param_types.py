@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from moedsl.checker import naming
 from moedsl.checker.hir import POISON, Bytes
-from moedsl.checker.values import Bare, Call, Items, RangeValue, is_number, is_whole, note, show, what
+from moedsl.checker.values import Bare, Call, Items, RangeValue, is_number, is_whole, note, show
 from moedsl.diagnostics import Label, Report
 from moedsl.names import did_you_mean
 from moedsl.ops.kinds import KINDS
@@ -108,14 +108,14 @@ def _accepts(value: object, wanted: ast.TypeName) -> bool:
 
 
 def _report_misfit(report: Report, value: object, param: ast.Param, wanted: ast.TypeName, span: Span) -> None:
-    name, words = param.name.text, TYPES[wanted.name].words
+    name = param.name.text
     if isinstance(value, Bare) and wanted.name not in ("choice", "dtype", "layer", "component"):
         naming.report_undefined(report, value)
         return
     code = "E0303" if is_number(value) and wanted.name in ("int", "count") and not is_whole(value) else "E0301"
     report.add(
         code,
-        f"`{name}` takes {words}{_among(wanted)}, not {_named(value)}",
+        f"`{name}` takes {_words(wanted)}, not `{show(value)}`",
         span,
         labels=(Label(span=param.name.span, text=f"declared as `{wanted.span.text}`"),),
         help="write a whole number, or round it with `//`" if code == "E0303" else _help(value, wanted),
@@ -123,24 +123,27 @@ def _report_misfit(report: Report, value: object, param: ast.Param, wanted: ast.
     )
 
 
-def _among(wanted: ast.TypeName) -> str:
-    names = DTYPES if wanted.name == "dtype" else [a.name for a in wanted.arguments]
-    if wanted.name not in ("dtype", "choice") or not names:
-        return ""
-    return " of " + ", ".join(f"`{n}`" for n in names)
+def _words(wanted: ast.TypeName) -> str:
+    """What a type asks for, with its choices."""
+    words, names = TYPES[wanted.name].words, _choices(wanted)
+    if names:
+        return "one of " + ", ".join(f"`{n}`" for n in names)
+    if wanted.name == "list" and wanted.arguments:
+        return f"a `{wanted.span.text}`"
+    return words
 
 
-def _named(value: object) -> str:
-    shown = show(value)
-    return shown if isinstance(value, Items) else f"`{shown}`"
+def _choices(wanted: ast.TypeName) -> Sequence[str]:
+    if wanted.name == "choice":
+        return [a.name for a in wanted.arguments]
+    return DTYPES if wanted.name == "dtype" else ()
 
 
 def _help(value: object, wanted: ast.TypeName) -> str:
     if value is None:
         return f"give a value, or declare it as `{wanted.span.text}?`"
     if isinstance(value, Bare):
-        names = DTYPES if wanted.name == "dtype" else [a.name for a in wanted.arguments]
-        return did_you_mean(value.text, names) or "use one of these names"
+        return did_you_mean(value.text, _choices(wanted)) or "use one of these names"
     if wanted.name in ("choice", "dtype") and isinstance(value, str):
         return "write the name without quotes"
-    return f"write {TYPES[wanted.name].words} instead of {what(value)}"
+    return f"write {_words(wanted)}"

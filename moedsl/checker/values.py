@@ -145,8 +145,15 @@ def show(value: object) -> str:
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}…"'
     if isinstance(value, Items):
-        return "[]" if not value else f"a list of {len(value)}"
+        return _show_list(value)
     return _show_named(value)
+
+
+def _show_list(items: Items) -> str:
+    """Short lists in full."""
+    if len(items) > 5 or items.depth > 1:
+        return f"[{len(items)} items]"
+    return f"[{', '.join(map(show, items))}]"
 
 
 def _show_named(value: object) -> str:
