@@ -16,6 +16,9 @@ _ODD = [
     *("at", "if", "else", "import", "edition", "when", "for", "let", "param", "where", "not", "True", "\x00", "\u200b"),
 ]
 
+VOCABULARY = [*_ODD, *dict.fromkeys(_WORDS)]
+"""Every odd piece of text and every word of the language once; fewer than a byte has values."""
+
 any_text = st.text(max_size=200) | st.lists(st.sampled_from(_ODD), max_size=60).map("".join)
 
 

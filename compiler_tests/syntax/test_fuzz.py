@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from compiler_tests.syntax.checks import check_text
 from compiler_tests.syntax.generated import any_text, damaged_programs, respaced
-from compiler_tests.syntax.reading import nodes, read, tree
+from compiler_tests.syntax.reading import nodes, tree
 from moedsl.diagnostics import Report
-from moedsl.render.concise import render_concise
-from moedsl.render.json import to_json
 from moedsl.render.text import render_text
 from moedsl.syntax import ast
 from moedsl.syntax.decode import decode
@@ -23,28 +20,6 @@ from moedsl.syntax.tokens import tokens
 
 _DOCUMENTED = ast.Block | ast.Assign | ast.Let | ast.Param | ast.Declare
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus").iterdir())
-
-
-def check_text(text: str) -> None:
-    """Everything that must hold for any text at all."""
-    started = time.process_time()
-    found = list(tokens(text))
-    assert "".join(token.text for token in found) == text
-    file, report = read(text)
-    for node in nodes(file):
-        assert 0 <= node.span.start <= node.span.end <= len(text)
-        assert isinstance(node, ast.Name) is False or node.text
-    for diagnostic in report:
-        assert diagnostic.span is not None
-        assert diagnostic.help
-        edits = [edit for fix in diagnostic.fixes for edit in fix.edits]
-        assert all(a.span.end <= b.span.start for a, b in pairwise(edits))
-        to_json(diagnostic)
-    render_text(report, color=True, width=60)
-    render_concise(report)
-    if report.has_errors:
-        assert format(text) == text
-    assert time.process_time() - started < 2
 
 
 @given(any_text)

@@ -27,6 +27,17 @@ def balance(source: SourceFile, report: Report, tokens: list[Token], quiet: set[
     return _Balancer(source, report, tokens, quiet).run()
 
 
+def is_balanced(tokens: list[Token]) -> bool:
+    """Whether every bracket among these tokens has its partner among them."""
+    opened: list[str] = []
+    for token in tokens:
+        if token.kind in OPENERS:
+            opened.append(OPENERS[token.kind])
+        elif token.kind in CLOSERS and (not opened or opened.pop() != token.kind):
+            return False
+    return not opened
+
+
 class _Open(NamedTuple):
     token: Token
     indent: int
@@ -137,7 +148,7 @@ class _Balancer:
         if closer.kind != "RBRACE" or not is_first or self._num_guesses >= MAX_GUESSES:
             return False
         at = self._headless()
-        if at is None:
+        if at is None or not is_balanced(self._out[at:]):
             return False
         self._num_guesses += 1
         self._missing["LBRACE"] += 1

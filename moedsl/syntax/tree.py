@@ -88,13 +88,15 @@ class Builder:
     def edition(self, children: list[Any], span: Span) -> ast.Edition:
         return ast.Edition(year=children[0].text, span=span)
 
-    def import_(self, children: list[Any], span: Span) -> ast.Import:
+    def import_(self, children: list[Any], span: Span) -> ast.Import | ast.Broken:
         alias = self._name(children[1]) if len(children) > 1 else None
+        if alias is not None and not alias.text:
+            return ast.Broken(span=span)
         return ast.Import(path=self.string(children, self._span(children[0])), alias=alias, span=span)
 
     def use_(self, children: list[Any], span: Span) -> ast.Use | ast.Broken:
         alias = self._name(children[1]) if len(children) > 1 else None
-        if _is_lost(children[0]):
+        if _is_lost([*children[0], *([alias] if alias else [])]):
             return ast.Broken(span=span)
         return ast.Use(path=children[0], alias=alias, span=span)
 
@@ -280,7 +282,7 @@ class Builder:
 
     def reference(self, children: list[Any], span: Span) -> ast.Reference | ast.Constant | ast.Broken:
         path, *rest = children
-        if _is_lost(path):
+        if _is_lost(path) or (len(rest) > 1 and _is_lost(rest[1])):
             return ast.Broken(span=span)
         if len(path) == 1 and not rest and path[0].text in _FOREIGN:
             own = _FOREIGN[path[0].text]

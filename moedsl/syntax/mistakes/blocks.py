@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moedsl.syntax.brackets import is_balanced
 from moedsl.syntax.lalr import END
 from moedsl.syntax.mistakes.mend import Mend
 from moedsl.syntax.notes import unsafe
@@ -18,7 +19,7 @@ def block_by_indentation(place: Place) -> Mend | None:
     if follows.kind == END or place.indent(follows) <= indent:
         return None
     stop = next(i for i in range(place.at + 1, len(place.tokens)) if _ends_block(place, i, indent))
-    last = place.tokens[stop - 1]
+    inside, last = place.tokens[place.at + 1 : stop], place.tokens[stop - 1]
     closer = Token("RBRACE", "}", last.end, last.end)
     end = place.source.span(last.end, last.end)
     return Mend(
@@ -29,7 +30,7 @@ def block_by_indentation(place: Place) -> Mend | None:
         fixes=unsafe("use braces", (place.span(token), " {"), (end, f"\n{' ' * (indent - 1)}}}")),
         start=place.at,
         stop=stop,
-        tokens=(token._replace(kind="LBRACE", text="{"), *place.tokens[place.at + 1 : stop], closer),
+        tokens=(token._replace(kind="LBRACE", text="{"), *inside, closer) if is_balanced(inside) else None,
     )
 
 
