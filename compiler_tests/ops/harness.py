@@ -13,7 +13,8 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 import moedsl.lower.kernels  # noqa: F401  registers torch.ops.moedsl
-from moedsl.ops.base import Op
+from moedsl.lower.opmodule import FIXED_DTYPES
+from moedsl.ops.base import Carry, Op
 from moedsl.ops.plain import scale
 from moedsl.ops.records import Routing, Slots
 from moedsl.ops.registry import find, load_all
@@ -31,6 +32,9 @@ REQUIRED: dict[str, Any] = {
     "span": 3,
 }
 """Values for fields without a default; other required numbers get 1."""
+
+LENGTHS = {"B": BATCH, "S": SEQ, "K": 2}
+"""What the letters in shapes of carries stand for."""
 
 NEVER_NEGATIVE = {"second_moment", "adam_layers"}
 """Carries that hold squares or counts."""
@@ -136,8 +140,14 @@ class Case:
     def stream(self) -> torch.Tensor:
         return self.randn(BATCH, SEQ, GIVEN["d_model"])
 
-    def state(self, channel: str) -> torch.Tensor:
-        return self.stream().abs() if channel in NEVER_NEGATIVE else self.stream()
+    def state(self, channel: str, carry: Carry, **lengths: int) -> torch.Tensor:
+        """What an earlier layer may have left; whole numbers count experts."""
+        known = {**sizes_of(self.op), **LENGTHS, **lengths}
+        shape = tuple(known[axis] for axis in carry.shape)  # type: ignore[index]
+        if carry.dtype == "int":
+            return self.randint(GIVEN["num_experts"], *shape)
+        state = self.randn(*shape)
+        return state.abs() if channel in NEVER_NEGATIVE else state
 
     def routing(self) -> Routing:
         """A decision for every token, with expert 0 out of work."""
@@ -153,7 +163,7 @@ class Case:
         return Slots(self.randn(12, sizes["d_model"]), ends_E, None, None)
 
     def _inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        context: dict[str, Any] = {name: self.state(name) for name in self.op.reads()}
+        context: dict[str, Any] = {name: self.state(name, carry) for name, carry in self.op.reads().items()}
         if "positions" in self.op.uses:
             context["positions_S"] = torch.arange(SEQ, device=self.device)
         return getattr(self, f"_{self.op.kind}_inputs")(), context
@@ -216,14 +226,20 @@ class Case:
         positions = {k: as_lists(v) for k, v in self.context.items()}
         return self.op.reference(self.p.plain(), *plain_args, **positions)  # type: ignore[attr-defined]
 
+    def without_cache(self) -> Any:
+        """What the op gives, the cache aside."""
+        result = self.forward(*self.args, **self.context)
+        if "cache" not in self.op.uses:
+            return result
+        *results, cache = result
+        assert cache is None, "called without a cache, it must return none"
+        return results[0] if len(results) == 1 else results
+
     def compared(self) -> Any:
         """What the op gives, as lists for `reference`."""
-        result = self.forward(*self.args, **self.context)
+        result = self.without_cache()
         if self.op.kind == "router":
             return as_lists(dense_weights(result, GIVEN["num_experts"]))
-        if "cache" in self.op.uses:
-            result, cache = result
-            assert cache is None, "called without a cache, it must return none"
         return as_lists(result)
 
     def _ffn_reference(self, x_BSD: list[Any]) -> list[Any]:
@@ -315,7 +331,10 @@ def as_lists(value: Any) -> Any:
 def empty_cache(op: Op, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, ...]:
     """What a model's first call with caches gets."""
     sizes = {**sizes_of(op), "B": BATCH, "L": 0}
-    return tuple(torch.zeros([sizes[a] for a in c.shape], dtype=dtype) for c in op.caches(sizes))  # type: ignore[index]
+    return tuple(
+        torch.zeros([sizes[a] for a in c.shape], dtype=FIXED_DTYPES.get(c.dtype, dtype))  # type: ignore[index]
+        for c in op.caches(sizes)
+    )
 
 
 def initialiser(keyword: str, **fields: Any) -> Op:

@@ -167,9 +167,11 @@ class _Builder:
         x = self._shifted(name, moe.slot("momentum"), x)
         tokens = self.place.wire(f"{name}.tokens", "flatten", x, shape=TOKENS)
         routing = self.place.op(f"{name}.router", router, tokens, sizes=sizes, kin=kin, carries=self.carries)
-        slots = self.place.op(f"{name}.dispatch", dispatch, tokens, routing, sizes=sizes, kin=kin)
+        routing = self._handed_on(name, routing, x, sizes)
+        seen = self._seen_by_experts(name, router, tokens, routing)
+        slots = self.place.op(f"{name}.dispatch", dispatch, seen, routing, sizes=sizes, kin=kin)
         rows = self.place.op(f"{name}.experts", experts, slots, sizes=sizes, kin=kin)
-        mixed = self.place.call(f"{name}.combine", dispatch, "combine", rows, slots, routing, tokens, shape=TOKENS)
+        mixed = self.place.call(f"{name}.combine", dispatch, "combine", rows, slots, routing, seen, shape=TOKENS)
         shared = moe.slot("shared")
         if shared is not None:
             dense = self.place.op(f"{name}.shared", shared, tokens, shape=TOKENS)
@@ -184,8 +186,20 @@ class _Builder:
         """What router and experts see: some momenta look ahead along the velocity."""
         if momentum is None or not getattr(momentum.op, "shifts_input", False):
             return x
-        carried = self.carries.read(momentum, f"{name}.momentum")
+        carried = self.carries.read(momentum, f"{name}.momentum", self.place.sizes)
         return self.place.call(f"{name}.lookahead", momentum, "lookahead", Use(value=x), *carried, shape=STREAM)
+
+    def _handed_on(self, name: str, routing: Value, x: Value, sizes: Mapping[str, int]) -> Value:
+        """The routing, its choice left for later layers where one reads it."""
+        if not self.carries.are_read("route", "route_weights"):
+            return routing
+        return self.place.wire(f"{name}.route", "route", routing, x, sizes=sizes, carries=self.carries)
+
+    def _seen_by_experts(self, name: str, router: Bound, tokens: Value, routing: Value) -> Value:
+        """What is dispatched: the tokens, or what the router made of them."""
+        if not getattr(router.op, "scales_tokens", False):
+            return tokens
+        return self.place.wire(f"{name}.scaled", "scale_tokens", tokens, routing, shape=TOKENS)
 
     def _side_outputs(self, name: str, moe: Bound, routing: Value, sizes: Mapping[str, int]) -> None:
         """Losses and expert loads: results of the model, never attributes of a module."""

@@ -60,16 +60,18 @@ class Placer:
         if not self.region:
             self.sizes.update(bound.op.sizes(given))
         if not self._accept(name, bound, known, kin):
+            if carries:
+                carries.write(bound.op, name, known)  # so that its own problem is the only one told
             return inputs[0]
         uses = _by_position(inputs, residual=residual)
         if "positions" in bound.op.uses:
             uses += (Use(value=Value(node="positions"), keyword="positions_S"),)
-        uses += carries.read(bound, name) if carries else ()
+        uses += carries.read(bound, name, known) if carries else ()
         node = Node(
             name=name,
             op=bound.op,
             inputs=uses,
-            writes=carries.write(bound, name) if carries else (),
+            writes=carries.write(bound.op, name, known) if carries else (),
             shape=shape,
             region=self.region,
             sizes=tuple(sorted(known.items())),
@@ -96,7 +98,15 @@ class Placer:
         )
 
     def wire(
-        self, name: str, keyword: str, *inputs: Value, shape: Shape = (), residual: bool = False, **fields: Any
+        self,
+        name: str,
+        keyword: str,
+        *inputs: Value,
+        shape: Shape = (),
+        residual: bool = False,
+        sizes: Mapping[str, int] | None = None,
+        carries: Carries | None = None,
+        **fields: Any,
     ) -> Value:
         """Add plumbing; with `residual`, the first input is the stream that is kept."""
         cls = registry.find("wiring", keyword)
@@ -104,7 +114,16 @@ class Placer:
         op = cls(**fields)
         uses = _by_position(inputs, residual=residual)
         return self._add(
-            Node(name=name, op=op, inputs=uses, shape=shape, region=self.region, caches=op.caches(self.sizes))
+            Node(
+                name=name,
+                op=op,
+                inputs=uses,
+                writes=carries.write(op, name, sizes or {}) if carries else (),
+                shape=shape,
+                region=self.region,
+                sizes=tuple(sorted((sizes or {}).items())),
+                caches=op.caches(self.sizes),
+            )
         )
 
     def _add(self, node: Node) -> Value:

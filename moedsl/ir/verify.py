@@ -4,8 +4,9 @@ names        A node stands in the graph under its own name, and no input has a n
 uses         Every use and every output takes an input or a node that exists, and a port that it has.
 order        What a node uses stands before it, so data and carries form no cycle.
 writes       A node returns only carries that its op declares.
-carries      A node is handed exactly the carries that its op reads, each of the shape that the op expects; where the op
-             requires an earlier producer, the carry comes from one and not from a start value.
+carries      A node is handed exactly the carries that its op reads, each of the shape that the op expects and from a
+             writer that agrees on its sizes; where the op requires an earlier producer, the carry comes from one and
+             not from a start value.
 residuals    Both ends of a residual edge have the same shape.
 paths        A parameter's path is unique and begins with its node's name.
 sizes        A parameter's shape is the sizes of its axes.
@@ -111,6 +112,14 @@ def _carry(graph: Graph, node: Node, use: Use, reads: Mapping[str, Carry]) -> It
             f"`{node.name}` reads the carry `{use.keyword}` of shape {_axes(expected)}, "
             f"and `{use.value}` has {_axes(given)}"
         )
+    writer = graph.nodes.get(use.value.node)
+    for name in wanted.agree if writer else ():
+        theirs, ours = writer.size.get(name), node.size.get(name)
+        if theirs is not None and theirs != ours:
+            yield (
+                f"`{node.name}` reads the carry `{use.keyword}` with {name} = {ours}, "
+                f"and `{writer.name}` has {theirs}"
+            )
 
 
 def _residuals(graph: Graph) -> Iterator[str]:

@@ -95,6 +95,8 @@ class Carry:
     """What the first reader gets: zeros, or an error because an earlier producer must exist."""
     scope: Scope = "token"
     """Which positions the state at one position depends on."""
+    agree: tuple[str, ...] = ()
+    """Named sizes, beside those of its shape, that must be the same where it is written and where it is read."""
     description: str = ""
 
 
@@ -168,7 +170,7 @@ class Op(BaseModel):
         return {}
 
     def writes(self) -> dict[str, Carry]:
-        """Carries that `forward` returns, in a dict beside its result."""
+        """Carries that `forward` returns, in a dict beside its result; they travel on where some op reads them."""
         return {}
 
     def caches(self, sizes: Sizes) -> tuple[Cache, ...]:

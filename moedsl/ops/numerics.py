@@ -43,6 +43,15 @@ def float32_linear(x: Any, weight: Any, bias: Any = None) -> Any:
         return F.linear(x, weight, bias)
 
 
+def float32_matmul(a: Any, b: Any) -> Any:
+    """`a @ b` in float32 or better, also under autocast, for statistics that must not be rounded."""
+    a, b = at_least_float32(a), at_least_float32(b)
+    if not autocasts(a):
+        return a @ b
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
+
+
 def grouped_linear(x_RD: Any, weight_EFD: Any, ends_E: Any) -> Any:
     """`x W_e^T` for rows sorted by expert; expert e's rows end at `ends_E[e]`. Follows autocast like a linear layer."""
     if autocasts(x_RD):

@@ -16,6 +16,8 @@ class Routing(NamedTuple):
     """Raw scores, before noise: what the losses see."""
     scores_TE: Any
     """After the score function, over all experts."""
+    scale_TD: Any = None
+    """Factors on the tokens that the router judged by; None when it took them as they are."""
 
 
 class Slots(NamedTuple):
