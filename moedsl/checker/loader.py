@@ -140,7 +140,8 @@ class Loader:
         return self._files[path]
 
     def _read(self, path: Path, shown: str, span: Span | None) -> SourceFile | None:
-        """The text of a file, or none; reported."""
+        """The text of a file, or none; reported at the import that names it, or at the file's own start."""
+        span = span or SourceFile(path=shown, text="").span(0, 0)
         try:
             is_file, size = path.is_file(), path.stat().st_size if path.is_file() else 0
             data = path.read_bytes() if is_file and size <= MAX_BYTES else b""

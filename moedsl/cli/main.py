@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         return stop.code
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click ends like this when nobody reads what it prints
         return _close_pipe()
     except Exception as bug:
         return _report_bug(bug, arguments)
