@@ -27,6 +27,8 @@ class Bound:
     op: Op
     block: hir.Block
     children: tuple[Bound, ...] = field(default=())
+    is_complete: bool = True
+    """False when something inside it could not be bound, and was reported."""
 
     def slot(self, name: str) -> Bound | None:
         """The child in a slot that takes one."""
@@ -53,7 +55,7 @@ class Binder:
     def bind(
         self, block: hir.Block, slot: Slot | None = None, enclosing: Mapping[str, Any] | None = None
     ) -> Bound | None:
-        """The block and all blocks inside it as ops, or none when its own fields are wrong.
+        """The block and what could be bound of those inside it, or none when its own fields are wrong.
 
         Args:
             block: What to bind.
@@ -72,8 +74,8 @@ class Binder:
             self._refuse_children(block, cls)
             return None if op is None else Bound(op=op, block=block)
         around = {**(enclosing or {}), **(_fields(op) if op else {})}
-        children = self._children(cls, block, around)
-        return None if op is None or children is None else Bound(op=op, block=block, children=children)
+        children, complete = self._children(cls, block, around)
+        return None if op is None else Bound(op=op, block=block, children=tuple(children), is_complete=complete)
 
     # ---- the class
 
@@ -211,7 +213,8 @@ class Binder:
 
     # ---- children
 
-    def _children(self, cls: type[BlockOp], block: hir.Block, around: Mapping[str, Any]) -> tuple[Bound, ...] | None:
+    def _children(self, cls: type[BlockOp], block: hir.Block, around: Mapping[str, Any]) -> tuple[list[Bound], bool]:
+        """What could be bound, and whether that is all."""
         bound, complete = [], not block.poisoned
         for child in block.children:
             slot = cls.slots.get(child.slot) or (_LAYER if child.slot == "layer" else None)
@@ -225,7 +228,7 @@ class Binder:
                 complete = False
                 continue
             one = self.bind(child, slot, around)
-            complete = complete and one is not None
+            complete = complete and one is not None and one.is_complete
             bound.extend([one] if one is not None else [])
         written = {c.slot for c in block.children}
         for name, slot in cls.slots.items():
@@ -240,7 +243,7 @@ class Binder:
                 absent = hir.Block(slot=name, keyword=slot.default, span=block.span)
                 one = self.bind(absent, slot, around)
                 bound.extend([one] if one is not None else [])
-        return tuple(bound) if complete else None
+        return bound, complete
 
 
 _LAYER = Slot(kind="block", many=True, named=True)

@@ -59,7 +59,7 @@ class Placer:
         known = {**given, **bound.op.sizes(given)}
         if not self.region:
             self.sizes.update(bound.op.sizes(given))
-        if not self._accept(name, bound, known, kin):
+        if not self.accept(name, bound, known, kin):
             if carries:
                 carries.write(bound.op, name, known)  # so that its own problem is the only one told
             return inputs[0]
@@ -133,7 +133,8 @@ class Placer:
 
     # ---- what may stand here
 
-    def _accept(self, name: str, bound: Bound, sizes: Mapping[str, int], kin: tuple[Bound, ...]) -> bool:
+    def accept(self, name: str, bound: Bound, sizes: Mapping[str, int], kin: tuple[Bound, ...] = ()) -> bool:
+        """Whether an op may stand here at these sizes; what speaks against it is reported."""
         problems = list(bound.op.problems(sizes))
         for problem in problems:
             self._problem(name, bound, problem, kin)

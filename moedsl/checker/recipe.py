@@ -38,7 +38,7 @@ class BoundRecipe:
 def bind_recipe(recipe: hir.Recipe, report: Report) -> BoundRecipe | None:
     """The recipe with its slots bound, or none when something in it is wrong."""
     bound = Binder(report=report).bind(recipe.block)
-    if bound is None:
+    if bound is None or not bound.is_complete:
         return None
     parts = {name: bound.slot(name) for name in ("data", "tokenizer", "optimizer", "schedule")}
     ops = {name: part.op for name, part in parts.items() if part is not None}

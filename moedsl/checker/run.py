@@ -15,6 +15,7 @@ from moedsl.checker.loader import Loader
 from moedsl.checker.recipe import BoundRecipe, bind_recipe
 from moedsl.checker.settings_text import parse_override
 from moedsl.checker.statics import check_assertion
+from moedsl.checker.survey import survey
 from moedsl.diagnostics import Diagnostic, Report, SpecError
 from moedsl.ir.graph import Graph
 from moedsl.ir.verify import assert_valid
@@ -126,8 +127,13 @@ def _graph(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
 
 def _wired(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
     bound = Binder(report=report).bind(model.block)
-    graph = build(model, bound, report) if bound is not None else None
-    if bound is None or graph is None or report.has_errors:
+    if bound is None:
+        return None
+    if not bound.is_complete:
+        survey(bound, report)
+        return None
+    graph = build(model, bound, report)
+    if report.has_errors:
         return None
     assert_valid(graph)
     return bound, graph
