@@ -6,7 +6,7 @@ TINY = """\
 ## A small model.
 model Tiny(pairs: int = 2, mu: float = 0.5 where 0 <= mu and mu < 1) {
   d_model = 16
-  embed token { vocab_size = 32 }
+  embed token { vocab_size = 256 }
   layer sparse {
     norm rmsnorm {}
     attention softmax { num_heads = 2  position = rotary }

@@ -48,8 +48,8 @@ def test_json_is_the_contract(capsys):
     assert code == 1
     assert list(data) == ["schema", "diagnostics", "models"]
     assert data["schema"] == "moedsl.check/1"
-    keys = "code slug severity message path line column end_line end_column labels help fixes".split()
-    assert all(list(d) == keys for d in data["diagnostics"])
+    keys = ["code", "slug", "severity", "message", "path", "line", "column", "end_line", "end_column"]
+    assert all(list(d) == [*keys, "labels", "help", "fixes"] for d in data["diagnostics"])
     first = next(d for d in data["diagnostics"] if d["code"] == "E0221")
     assert (first["path"], first["line"], first["column"]) == ("below/bad.moe", 4, 17)
     assert (first["end_line"], first["end_column"]) == (4, 28)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,12 +98,6 @@ def test_whoever_reads_may_stop_reading():
     process.stderr.close()
 
 
-def test_a_terminated_process_is_143_for_the_shell():
-    code = "import os, signal; from moedsl.cli.main import main; os.kill(os.getpid(), signal.SIGTERM)"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode
-    assert ended == -signal.SIGTERM
-
-
 def test_python_m_moedsl_is_the_same_as_the_script():
-    shown = subprocess.run([sys.executable, "-m", "moedsl", "--version"], cwd=ROOT, capture_output=True, text=True)
-    assert (shown.returncode, shown.stdout) == (0, f"moedsl {__version__}\n")
+    shown = subprocess.check_output([sys.executable, "-m", "moedsl", "--version"], cwd=ROOT, text=True)
+    assert shown == f"moedsl {__version__}\n"
