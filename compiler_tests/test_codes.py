@@ -99,7 +99,9 @@ def test_safe_fixes_mend_the_bad_example(own: Page, tmp_path: Path) -> None:
     assert own.code not in {d.code for d in again}
 
 
-@pytest.mark.parametrize("own", [p for p in IN_SHELL if p.bad_example and only_checks(p.bad_example)], ids=lambda p: p.code)
+@pytest.mark.parametrize(
+    "own", [p for p in IN_SHELL if p.bad_example and only_checks(p.bad_example)], ids=lambda p: p.code
+)
 def test_the_bad_commands_give_exactly_the_code(own: Page, tmp_path: Path) -> None:
     assert own.bad_example
     assert set(re.findall(r"\[([EW]\d{4})\]", shell(own.bad_example.text, tmp_path))) == {own.code}

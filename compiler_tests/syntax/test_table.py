@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from lark import Lark
 
 from moedsl.names import RESERVED
 from moedsl.syntax import table
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_grammar_is_lalr_without_conflicts() -> None:
@@ -38,3 +42,13 @@ def test_the_words_of_the_grammar_are_the_reserved_words() -> None:
 def test_the_grammar_names_no_component() -> None:
     words = set(table.load().words)
     assert words.isdisjoint({"model", "layer", "stack", "router", "topk", "experts", "attention", "moe", "recipe"})
+
+
+def test_parsing_needs_neither_lark_nor_torch() -> None:
+    script = (
+        "import sys; from moedsl.diagnostics import Report; from moedsl.source import SourceFile;"
+        "from moedsl.syntax.parser import parse; parse(SourceFile(path='a', text='a = 1'), Report());"
+        "print(sorted({'lark', 'torch', 'networkx', 'pydantic', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"

@@ -20,6 +20,8 @@ _LOOK_ALIKES = dict(
 _OPERATORS = {"&&": ("and", "AND"), "||": ("or", "OR"), "!": ("not", "NOT"), "^": ("**", "POWER")}
 _QUOTES = '“”„«»‘’‚"'
 _OPERAND = re.compile(r"[ \t]*(?:[0-9(]|[A-Za-z_]\w{,99}(?![\w.]{,99}[ \t]*[={]))")
+_OTHER_BASE = re.compile(r"0[xX][0-9a-fA-F]{1,15}|0[bB][01]{1,60}|0[oO][0-7]{1,20}")
+_SHORT_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _WITH_UNIT = re.compile(r"([0-9][0-9_]*(?:\.[0-9_]+)?(?:[eE][0-9]+)?)([A-Za-z]+)")
 
 
@@ -57,6 +59,11 @@ class _Mender:
 
     def _span(self, token: Token) -> Span:
         return self._source.span(token.start, token.end)
+
+    def _instead(self, code: str, message: str, token: Token, written: str) -> None:
+        """Report a token that is certainly meant to be written in another way."""
+        title = f"write `{_short(written.strip())}`"
+        self._report.add(code, message, self._span(token), help=title, fixes=safe(title, (self._span(token), written)))
 
     def comment(self, token: Token, before: Token | None) -> int:
         """Where a comment of another language ends that starts with this token; 0 if none does.
@@ -103,33 +110,29 @@ class _Mender:
 
     def _requoted(self, token: Token, code: str, message: str, num_quotes: int) -> list[Token]:
         content = token.text[num_quotes:-num_quotes].replace("\\'", "'")
-        written = f'"{content}"'
-        span = self._span(token)
         if '"' in content or "\n" in content:
-            self._report.add(code, message, span, help='write `"…"` on one line, with `\\"` for a quote in it')
+            help = 'write `"…"` on one line, with `\\"` for a quote in it'
+            self._report.add(code, message, self._span(token), help=help)
         else:
-            fixes = safe(f"write `{_short(written)}`", (span, written))
-            self._report.add(code, message, span, help=f"write `{_short(written)}`", fixes=fixes)
+            self._instead(code, message, token, f'"{content}"')
         return [token._replace(kind="STRING", text='"' + re.sub(r'["\n]', " ", content) + '"')]
 
     # ---- numbers
 
     def digits(self, token: Token) -> list[Token]:
-        span, text = self._span(token), token.text
+        text = token.text
         with_unit = _WITH_UNIT.fullmatch(text)
-        if re.fullmatch(r"0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+", text):
+        if _OTHER_BASE.fullmatch(text):
             decimal = str(int(text, 0))
-            fixes = safe(f"write `{decimal}`", (span, decimal))
-            self._report.add("E0112", f"`{text}` is not decimal", span, help=f"write `{decimal}`", fixes=fixes)
+            self._instead("E0112", f"`{text}` is not decimal", token, decimal)
             return [token._replace(kind="NUMBER", text=decimal)]
         if with_unit:
+            message = f"`{_short(text)}` has an unknown unit `{_short(with_unit[2])}`"
             help = did_you_mean(with_unit[2], UNITS) or "the units are " + ", ".join(f"`{unit}`" for unit in UNITS)
-            self._report.add("E0112", f"`{text}` has an unknown unit `{with_unit[2]}`", span, help=help)
-        elif text.count(".") > 1:
-            self._report.add("E0112", f"`{text}` is no number", span, help="write one decimal point, or quote it")
         else:
-            help = "start a name with a letter or `_`; write a number with digits, `.` and a unit"
-            self._report.add("E0112", f"`{_short(text)}` is neither a number nor a name", span, help=help)
+            message = f"`{_short(text)}` is neither a number nor a name"
+            help = "start a name with a letter or `_`; write a number with digits, one `.` and a unit"
+        self._report.add("E0112", message, self._span(token), help=help)
         return [_lost(token)]
 
     def is_percentage(self, before: list[Token], percent: Token) -> bool:
@@ -141,33 +144,56 @@ class _Mender:
     def percentage(self, number: Token, percent: Token) -> Token:
         """`10%` as a number."""
         both = Token("NUMBER", number.text, number.start, percent.end)
-        digits = re.match(r"[0-9_.]+", number.text)
-        written = f"{float(digits[0].replace('_', '')) / 100:.10g}" if digits else "0"
-        span = self._span(both)
-        fixes = safe(f"write `{written}`", (span, written))
-        self._report.add("E0112", f"`{span.text}` is no number", span, help=f"write `{written}`", fixes=fixes)
-        return both._replace(text=written if written.replace(".", "").isdigit() else "0")
+        message = f"`{_short(self._span(both).text)}` is no number"
+        if not _SHORT_NUMBER.fullmatch(number.text):
+            self._report.add("E0112", message, self._span(both), help="write a fraction, such as `0.1`")
+            return _lost(both)
+        written = f"{float(number.text) / 100:.10g}"
+        self._instead("E0112", message, both, written)
+        return both._replace(text=written)
 
     # ---- letters and signs
 
     def word(self, token: Token) -> list[Token]:
-        span = self._span(token)
-        meant = _plain(token.text)
+        meant, letter = _plain(token.text), _foreign(token.text)
         if meant is None:
+            message = f"`{_short(token.text)}` is no name: it contains {letter}"
             help = "make names of the letters `a` to `z`, digits and `_`"
-            self._report.add(
-                "E0111", f"`{_short(token.text)}` is no name: it contains {_foreign(token.text)}", span, help=help
-            )
+            self._report.add("E0111", message, self._span(token), help=help)
             return [_lost(token)]
-        self._report.add(
-            "E0111",
-            f"`{_short(token.text)}` is not `{_short(meant)}`: it contains {_foreign(token.text)}",
-            span,
-            help=f"write `{_short(meant)}` with plain letters and digits",
-            fixes=safe(f"write `{_short(meant)}`", (span, meant)),
-        )
+        message = f"`{_short(token.text)}` is not `{_short(meant)}`: it contains {letter}"
+        self._instead("E0111", message, token, meant)
         kinds = list(tokens(meant))
         return [token._replace(kind=kinds[0].kind, text=meant)] if len(kinds) == 1 else [_lost(token)]
+
+    def stray(self, token: Token) -> list[Token]:
+        text = token.text
+        if text in _OPERATORS:
+            own, kind = _OPERATORS[text]
+            self._instead("E0110", f"`{text}` is written `{own}`", token, self._spaced(own, token))
+            return [token._replace(kind=kind, text=own)]
+        plain = unicodedata.normalize("NFKC", text)
+        if plain != text and plain in _SIGNS:
+            self._instead("E0111", f"`{text}` ({_code_point(text)}) is not `{plain}`", token, plain)
+            return [sign._replace(start=token.start, end=token.end) for sign in tokens(plain)]
+        is_first = self._stray_end != token.start
+        self._stray_end = token.end
+        if is_first:
+            self._report_stray(token)
+        return []
+
+    def _report_stray(self, token: Token) -> None:
+        """A character that is left out; of several in a row only the first is reported."""
+        text, span = token.text, self._span(token)
+        if text == ";":
+            fixes = safe("remove `;`", (span, ""))
+            self._report.add("E0110", "`;` has no meaning: statements need no end", span, help="remove it", fixes=fixes)
+        elif text.isspace() or not text.isprintable():
+            message = f"the invisible character {_code_point(text)} is no space"
+            fixes = safe("replace it by a space", (span, " "))
+            self._report.add("E0111", message, span, help="replace it by a space", fixes=fixes)
+        else:
+            self._report.add("E0110", f"`{text}` has no meaning here", span, help=_STRAY_HELP.get(text, "remove it"))
 
     def _spaced(self, word: str, token: Token) -> str:
         """A word with the spaces that it needs in the place of a sign."""
@@ -175,34 +201,6 @@ class _Mender:
         left = "" if text[token.start - 1 : token.start].isspace() or not word.isalpha() else " "
         right = "" if text[token.end : token.end + 1].isspace() or not word.isalpha() else " "
         return left + word + right
-
-    def stray(self, token: Token) -> list[Token]:
-        text, span = token.text, self._span(token)
-        follows, self._stray_end = self._stray_end == token.start, token.end
-        plain = unicodedata.normalize("NFKC", text)
-        if text in _OPERATORS:
-            own, kind = _OPERATORS[text]
-            fixes = safe(f"write `{own}`", (span, self._spaced(own, token)))
-            self._report.add("E0110", f"`{text}` is written `{own}`", span, help=f"write `{own}`", fixes=fixes)
-            return [token._replace(kind=kind, text=own)]
-        if follows:
-            return []
-        if text == ";":
-            message, fixes = "`;` has no meaning: statements need no end", safe("remove `;`", (span, ""))
-            self._report.add("E0110", message, span, help="remove it", fixes=fixes)
-        elif text.isspace() or not text.isprintable():
-            fixes = safe("replace it by a space", (span, " "))
-            message = f"the invisible character {_code_point(text)} is no space"
-            self._report.add("E0111", message, span, help="replace it by a space", fixes=fixes)
-        elif plain != text and len(plain) == 1 and plain.isascii() and plain in _ASCII_SIGNS:
-            message = f"`{text}` ({_code_point(text)}) is not `{plain}`"
-            self._report.add(
-                "E0111", message, span, help=f"write `{plain}`", fixes=safe(f"write `{plain}`", (span, plain))
-            )
-            return [found._replace(start=token.start, end=token.end) for found in tokens(plain)]
-        else:
-            self._report.add("E0110", f"`{text}` has no meaning here", span, help=_STRAY_HELP.get(text, "remove it"))
-        return []
 
 
 _RULES: dict[str, Callable[[_Mender, Token], list[Token]]] = {
@@ -214,7 +212,7 @@ _RULES: dict[str, Callable[[_Mender, Token], list[Token]]] = {
     "WORD": _Mender.word,
     "STRAY": _Mender.stray,
 }
-_ASCII_SIGNS = "=:,.(){}[]+-*/%?<>"
+_SIGNS = frozenset("=:,.(){}[]+-*/%?<>")
 _STRAY_HELP = {
     "'": "put strings in double quotes",
     "@": "remove it; nothing is decorated in a spec",
@@ -243,7 +241,9 @@ def _lost(token: Token) -> Token:
 
 
 def _plain(word: str) -> str | None:
-    """The ASCII word that this one looks like."""
+    """The ASCII word that this one looks like; none for a word with a power such as `²`, which is no digit."""
+    if any(unicodedata.category(letter) == "No" for letter in word):
+        return None
     normal = unicodedata.normalize("NFKC", word)
     plain = "".join(_LOOK_ALIKES.get(letter, letter) for letter in normal)
     return plain if plain.isascii() else None

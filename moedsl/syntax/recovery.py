@@ -63,7 +63,7 @@ class Recovery:
         if place.line(place.token) in self._quiet:
             return
         if mend is not None:
-            self._report.add(mend.code, mend.message, mend.span, help=mend.help, fixes=mend.fixes, labels=mend.labels)
+            self._report.add(mend.code, mend.message, mend.span, help=mend.help, fixes=mend.fixes)
             return
         message = f"expected {phrases.expected(place.expected)}, found {phrases.found(place.token)}"
         help = f"remove {phrases.found(place.token)}, or write what is missing before it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from moedsl.diagnostics import Fix, Label
+from moedsl.diagnostics import Fix
 from moedsl.source import Span
 from moedsl.syntax.tokens import Token
 
@@ -18,7 +18,6 @@ class Mend:
     span: Span
     help: str
     fixes: tuple[Fix, ...] = ()
-    labels: tuple[Label, ...] = ()
     taken_back: int = 0
     """How many symbols the machine forgets first."""
     start: int = 0
