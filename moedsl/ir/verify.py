@@ -112,8 +112,8 @@ def _carry(graph: Graph, node: Node, use: Use, reads: Mapping[str, Carry]) -> It
             f"`{node.name}` reads the carry `{use.keyword}` of shape {_axes(expected)}, "
             f"and `{use.value}` has {_axes(given)}"
         )
-    writer = graph.nodes.get(use.value.node)
-    for name in wanted.agree if writer else ():
+    writer = graph.nodes.get(use.value.node, node)
+    for name in wanted.agree:
         theirs, ours = writer.size.get(name), node.size.get(name)
         if theirs is not None and theirs != ours:
             yield (

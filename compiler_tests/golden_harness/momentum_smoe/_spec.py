@@ -60,12 +60,22 @@ def mixture(config: Mapping[str, Any], variant: str) -> str:
     """What stands in the braces of a `moe`, without a norm."""
     return f"""
       router topk {{ top_k = {config["top_k"]}  score_over = chosen  bias = true }}
-      experts ffn {{
+      {experts(config)}
+      {momentum_of(variant).format(**config)}"""
+
+
+def rule(layer: Mapping[str, Any]) -> str | None:
+    """The momentum of a layer: Adam's rule runs at depth index 0, a heavy ball on the same velocity elsewhere."""
+    return "heavy_ball" if layer["moe"] == "adam" and layer["depth_index"] > 0 else layer["moe"]
+
+
+def experts(config: Mapping[str, Any]) -> str:
+    """The bank of experts of every model here."""
+    return f"""experts ffn {{
         num_experts = {config["num_experts"]}
         d_ff = {config["expert_hidden_size"]}
         act = {config["activation"]}
-      }}
-      {momentum_of(variant).format(**config)}"""
+      }}"""
 
 
 # ---- weights: parameter paths by the names that a case gives its arrays

@@ -6,19 +6,22 @@ from typing import Any
 
 import torch
 
+from compiler_tests.golden_harness import switch_and_glam
 from compiler_tests.golden_harness.case import Case, Computed
 from compiler_tests.golden_harness.compiled import compiled, gradients, graph_of, load
-from compiler_tests.golden_harness.momentum_smoe import _language_model, _spec
+from compiler_tests.golden_harness.momentum_smoe import _spec
 from moedsl.ir.graph import Graph, Value
 from moedsl.runtime.step import token_loss
+
+SYSTEM = switch_and_glam.System(rule=_spec.rule)
 
 
 def run(case: Case) -> Computed:
     """What every layer of every segment makes, and the gradients of the last segment's loss."""
-    graph = graph_of(_language_model.text(case))
+    graph = graph_of(switch_and_glam.text(case, SYSTEM))
     probes = _probes(graph)
     model = compiled(graph, probes=probes)
-    names = _language_model.weights(case)
+    names = switch_and_glam.weights(case, SYSTEM)
     load(model, case.params, names)
     caches = model.empty_cache(case.config["batch_size"])
     outputs: dict[str, Any] = {}

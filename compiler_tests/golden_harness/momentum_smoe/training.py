@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import torch
 
+from compiler_tests.golden_harness import switch_and_glam
 from compiler_tests.golden_harness.case import Case, Computed
 from compiler_tests.golden_harness.compiled import checked, compiled, load
-from compiler_tests.golden_harness.momentum_smoe import _language_model
+from compiler_tests.golden_harness.momentum_smoe import _spec
 from moedsl.runtime.batches import ParallelRows
 from moedsl.runtime.evaluate import evaluate
 from moedsl.runtime.trainer import make_trainer
+
+SYSTEM = switch_and_glam.System(rule=_spec.rule)
 
 
 def run(case: Case) -> Computed:
     """Loss and learning rate of every update, the weights after the last one, and the loss on the whole stream."""
     case.require(optimizer=("adam",), load_balance=(0.0,))
     config = case.config
-    result = checked(_language_model.text(case, _recipe(case)))
+    result = checked(switch_and_glam.text(case, SYSTEM, _recipe(case)))
     model, recipe = compiled(result.graphs["Lm"]), result.recipes["updates"]
-    names = _language_model.weights(case)
+    names = switch_and_glam.weights(case, SYSTEM)
     load(model, case.params, names)
     tokens, rows = case.inputs["tokens"].flatten().numpy(), config["batch_size"]
     trainer = make_trainer(

@@ -1,0 +1,1 @@
+"""ACMoE: routers that weigh features by the clusters of the previous mixture, and language models with them."""
