@@ -7,10 +7,9 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import torch
-from torch import nn
-from torch.utils.checkpoint import checkpoint
 
-from moedsl.ir.graph import Graph
+from moedsl.lower.model import Model
+from moedsl.lower.regions import compile_layers, recompute_layers
 from moedsl.ops.blocks.recipe import RecipeBlock
 from moedsl.runtime.failures import failure
 from moedsl.runtime.step import Autocast
@@ -44,18 +43,15 @@ def autocast_of(recipe: RecipeBlock, device: torch.device) -> Autocast:
     return partial(torch.autocast, device.type, dtype=torch.bfloat16)
 
 
-def prepare_layers(model: nn.Module, graph: Graph, recipe: RecipeBlock, device: torch.device) -> None:
+def prepare_layers(model: Model, recipe: RecipeBlock, device: torch.device) -> None:
     """Recompute and compile layer by layer, where the recipe says so.
 
     A layer is the unit because equal layers share one compiled body. `auto` compiles on a GPU only: on a CPU it costs
     20 to 50 seconds before the first step and gains little.
     """
-    layers = [model.get_submodule(region.name) for region in graph.regions]
-    for layer in layers:
-        if recipe.recompute:
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-        if recipe.compile == "on" or (recipe.compile == "auto" and device.type == "cuda"):
-            layer.compile()
+    recompute_layers(model, on=recipe.recompute)
+    if recipe.compile == "on" or (recipe.compile == "auto" and device.type == "cuda"):
+        compile_layers(model)
 
 
 def set_determinism(recipe: RecipeBlock, device: torch.device) -> None:

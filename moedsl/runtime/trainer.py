@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from moedsl.ir.graph import Graph
+from moedsl.lower.model import Model
 from moedsl.lower.output import Caches
 from moedsl.ops.blocks.recipe import RecipeBlock
 from moedsl.ops.optimizers._shared import Optimizer
@@ -134,7 +135,7 @@ def make_trainer(
     device: torch.device,
 ) -> Trainer:
     """A trainer at step 0, its layers compiled and recomputed as the recipe says."""
-    engine.prepare_layers(model, graph, recipe, device)
+    engine.prepare_layers(cast(Model, model), recipe, device)
     built = build_optimizer(model, graph, optimizer)
     return Trainer(
         model=model,
