@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
 def test_what_came_out(capsys):
     assert run(["compile", "tiny.moe"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("Tiny: 4 layers in 3 compiled bodies, ")
+    assert shown.startswith("Tiny: 4 layers that share 3 compiled bodies, ")
 
 
 def test_fx_code(folder, capsys):

@@ -79,7 +79,8 @@ def _summary(lowered: Model) -> str:
     layers = lowered.layers.values()
     bodies = len({type(layer) for layer in layers})
     total = sum(p.numel() for p in lowered.parameters())
-    return f"{lowered.spec.name}: {len(layers)} layers in {bodies} compiled {'body' if bodies == 1 else 'bodies'}, {total:,} parameters\n"
+    shared = "body" if bodies == 1 else "bodies"
+    return f"{lowered.spec.name}: {len(layers)} layers that share {bodies} compiled {shared}, {total:,} parameters\n"
 
 
 def _write(output: Path, text: str) -> None:
