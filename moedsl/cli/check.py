@@ -40,14 +40,14 @@ def command(
     form: str,
     fail_on: str,
 ) -> None:
-    r"""Check every spec that PATH names: a file, FILE::MODEL, a folder with all below it, or - for standard input.
+    """Check every spec that PATH names: a file, FILE::MODEL, a folder with all below it, or - for standard input.
 
     \b
     moedsl check                               every spec below this folder
     moedsl check specs/mixtral_8x7b.moe --set decoder.layers.0.moe.router.top_k=1
     moedsl check specs/demo.moe::Demo --param pairs=6
     moedsl check specs/ --format github --fail-on warning
-    """
+    """  # noqa: D301
     checked = check_specs(paths or (".",), settings(model, params, overrides))
     _PRINTERS[form](checked)
     code = checked.exit_code

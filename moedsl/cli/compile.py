@@ -30,7 +30,7 @@ def command(
     emit: str | None,
     output: Path | None,
 ) -> None:
-    r"""Lower a model of PATH (the last one, unless --model says which) to PyTorch. Needs moedsl[torch].
+    """Lower a model of PATH (the last one, unless --model says which) to PyTorch. Needs moedsl[torch].
 
     Without --emit it only tells what came out; no weights are allocated.
 
@@ -38,7 +38,7 @@ def command(
     moedsl compile specs/demo.moe
     moedsl compile specs/demo.moe --emit python -o demo_model.py
     moedsl compile specs/demo.moe::Demo --param pairs=6 --emit fx
-    """
+    """  # noqa: D301
     if output is not None and emit is None:
         raise click.UsageError("`-o` needs something to write: add `--emit python` or `--emit fx`")
     require("torch")

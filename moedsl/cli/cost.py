@@ -33,13 +33,13 @@ def command(
     dtype: str,
     form: str,
 ) -> None:
-    r"""Count what the models of PATH weigh and cost: in all, and for each layer.
+    """Count what the models of PATH weigh and cost: in all, and for each layer.
 
     \b
     moedsl cost specs/mixtral_8x7b.moe
     moedsl cost specs/demo.moe --seq 512 --batch 8 --dtype float32
     moedsl cost specs/ --format json
-    """
+    """  # noqa: D301
     checked = check_specs(paths, settings(model, params, overrides))
     require_graphs(checked)
     from moedsl.checker.cost import cost_of

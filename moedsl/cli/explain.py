@@ -25,7 +25,7 @@ Explanation = tuple[str, dict[str, Any]]
 @click.argument("what", nargs=-1, required=True)
 @format_option
 def command(what: tuple[str, ...], form: str) -> None:
-    r"""Explain WHAT: a diagnostic's code or slug, a component, one of its fields, or a kind.
+    """Explain WHAT: a diagnostic's code or slug, a component, one of its fields, or a kind.
 
     \b
     moedsl explain E0601
@@ -33,7 +33,7 @@ def command(what: tuple[str, ...], form: str) -> None:
     moedsl explain router.topk
     moedsl explain router.topk.renormalize
     moedsl explain stack
-    """
+    """  # noqa: D301
     name = ".".join(what)
     found = _code(name) or _component(name)
     if found is None:

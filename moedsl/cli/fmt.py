@@ -17,14 +17,14 @@ from moedsl.diagnostics import Report
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; the exit code is 1 if a file would change.")
 def command(paths: tuple[str, ...], only_check: bool) -> None:
-    r"""Lay out every spec that PATH names; - reads standard input and writes standard output.
+    """Lay out every spec that PATH names; - reads standard input and writes standard output.
 
     \b
     moedsl fmt
     moedsl fmt specs/demo.moe
     moedsl fmt --check specs/
     moedsl fmt - < draft.moe
-    """
+    """  # noqa: D301
     report = Report()
     changed = [path for path in find_specs(paths or (".",), report) if _format(path, report, only_check)]
     print_text(tuple(report))

@@ -17,14 +17,14 @@ Row = dict[str, str]
 @click.argument("what", default="components", metavar="[WHAT]")
 @format_option
 def command(what: str, form: str) -> None:
-    r"""List WHAT there is: components, kinds, presets, codes, commands, or the components of one kind.
+    """List WHAT there is: components, kinds, presets, codes, commands, or the components of one kind.
 
     \b
     moedsl list
     moedsl list router
     moedsl list presets
     moedsl list codes --format json
-    """
+    """  # noqa: D301
     rows = _rows(what)
     if form == "json":
         print_json({"schema": "moedsl.list/1", what: rows})

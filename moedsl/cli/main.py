@@ -51,13 +51,13 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="moedsl %(version)s")
 def moedsl_command() -> None:
-    r"""A language and compiler for Mixture-of-Experts architectures.
+    """A language and compiler for Mixture-of-Experts architectures.
 
     \b
     moedsl check specs/            find what is wrong in every spec of a folder
     moedsl cost specs/mixtral_8x7b.moe
     moedsl train specs/demo.moe    train it, and leave a run folder
-    """
+    """  # noqa: D301
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -36,14 +36,14 @@ def command(
     view: str,
     form: str,
 ) -> None:
-    r"""Show the models of PATH. Without an option, resolved: no preset, parameter or override is left.
+    """Show the models of PATH. Without an option, resolved: no preset, parameter or override is left.
 
     \b
     moedsl show specs/mixtral_8x7b.moe
     moedsl show specs/demo.moe --params
     moedsl show specs/demo.moe::Demo --ir --set decoder.layers.0.moe.router.top_k=1
     moedsl show specs/demo.moe --digests --format json
-    """
+    """  # noqa: D301
     if view == "code":
         require("torch")
     checked = check_specs([path], settings(model, params, overrides))

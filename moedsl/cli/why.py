@@ -36,14 +36,14 @@ _WORDS = {
 def command(
     path: str, name: str, model: str | None, params: tuple[str, ...], overrides: tuple[str, ...], form: str
 ) -> None:
-    r"""Say where the value of FIELD comes from: everything that set it, first to last. The last one won.
+    """Say where the value of FIELD comes from: everything that set it, first to last. The last one won.
 
     FIELD is a spec path such as decoder.layers.3.moe.router.top_k; without the last part, all fields of that place.
 
     \b
     moedsl why specs/demo.moe decoder.layers.0.moe.router.top_k
     moedsl why specs/demo.moe decoder.layers.0.moe.router
-    """
+    """  # noqa: D301
     checked = check_specs([path], settings(model, params, overrides))
     require_graphs(checked)
     from moedsl.checker.provenance import histories
