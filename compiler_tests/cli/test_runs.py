@@ -8,7 +8,7 @@ import json
 import pytest
 
 from compiler_tests.runtime.tiny import write_spec
-from moedsl.cli import _runs
+from moedsl.cli import _extras
 from moedsl.cli.main import run
 
 
@@ -116,7 +116,7 @@ def test_how_they_end(capsys, arguments, code, words):
 
 
 def test_a_missing_extra_says_which_one_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(_runs, "find_spec", lambda name: None if name == "tokenizers" else object())
+    monkeypatch.setattr(_extras, "find_spec", lambda name: None if name == "tokenizers" else object())
     assert run(["train", "tiny.moe"]) == 2
     assert "pip install 'moedsl[train]'" in capsys.readouterr().err
 

@@ -40,4 +40,4 @@ class Stop(Exception):
             click.echo(f"help: {self.help}", err=True)
 
 
-EPILOG = "Exit codes: 0 fine, 1 findings, 2 wrong usage, 3 unreadable input, 4 run-time failure, 70 bug in moedsl."
+EPILOG = "Exit codes: 0 fine, 1 findings, 2 usage, 3 unreadable, 4 run failed, 70 bug."

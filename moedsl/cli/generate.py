@@ -14,18 +14,33 @@ from moedsl.cli._runs import device_of, device_option, reporting
 @click.command(epilog=EPILOG, short_help="Text from a trained model.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--prompt", default="\n", help="Text to continue; an empty line if not given.")
-@click.option("--max-tokens", type=click.IntRange(min=1), default=200, show_default=True, help="How many to add.")
 @click.option(
-    "--temperature", type=click.FloatRange(min=0), default=0.8, show_default=True, help="0 takes the likeliest token."
+    "--max-tokens", type=click.IntRange(min=1), metavar="N", default=200, show_default=True, help="How many to add."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    metavar="T",
+    default=0.8,
+    show_default=True,
+    help="0 takes the likeliest token.",
 )
 @click.option(
     "--top-p",
     type=click.FloatRange(min=0, max=1, min_open=True),
+    metavar="P",
     default=1.0,
     show_default=True,
     help="Draw from the likeliest tokens that together have this probability.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same text.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="The same seed, the same text.",
+)
 @click.option("--no-cache", is_flag=True, help="Read the whole text again for each token; slower, same result.")
 @device_option
 def command(
@@ -42,7 +57,7 @@ def command(
 
     \b
     moedsl generate runs/first --prompt 'The statement'
-    moedsl generate runs/first --prompt 'The statement' --temperature 0 --max-tokens 50
+    moedsl generate runs/first --prompt 'The statement' --temperature 0
     """  # noqa: D301, click wants the character
     require("train")
     from moedsl.lower.model import lower

@@ -41,7 +41,7 @@ def command(
     \b
     moedsl show specs/mixtral_8x7b.moe
     moedsl show specs/demo.moe --params
-    moedsl show specs/demo.moe::Demo --ir --set decoder.layers.0.moe.router.top_k=1
+    moedsl show specs/demo.moe --ir --set decoder.layers.0.moe.momentum.mu=0
     moedsl show specs/demo.moe --digests --format json
     """  # noqa: D301
     if view == "code":

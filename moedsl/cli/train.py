@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; runs/RECIPE-TIME if not given."
 )
 @click.option("--resume", "run", type=click.Path(path_type=Path), metavar="RUN", help="Go on with this run.")
-@click.option("--steps", type=click.IntRange(min=1), help="Updates to do in all, instead of the recipe's.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Updates to do in all, instead of the recipe's.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field, last of all.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Give a model's parameter.")
 @device_option
@@ -49,10 +49,8 @@ def command(
     \b
     moedsl train specs/demo.moe                 its only recipe
     moedsl train specs/demo.moe::quick --steps 50 --out runs/first
-    moedsl train --resume runs/first            exactly as if it had never stopped
-    moedsl train --resume runs/first FILE       with what FILE says now, if it computes the same
-
-    Ctrl-C saves a checkpoint first.
+    moedsl train --resume runs/first            as if it had never stopped
+    moedsl train --resume runs/first FILE       with what FILE says now
     """  # noqa: D301, click wants the character
     if spec is None and run is None:
         raise click.UsageError("give a FILE to train, or a run to --resume")
