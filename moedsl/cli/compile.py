@@ -80,7 +80,8 @@ def _summary(lowered: Model) -> str:
     bodies = len({type(layer) for layer in layers})
     total = sum(p.numel() for p in lowered.parameters())
     shared = "body" if bodies == 1 else "bodies"
-    return f"{lowered.spec.name}: {len(layers)} layers that share {bodies} compiled {shared}, {total:,} parameters\n"
+    shared = f"{bodies} compiled {'body' if bodies == 1 else 'bodies'}"
+    return f"{lowered.spec.name}: {len(layers)} layers in {shared}, {total:,} parameters\n"
 
 
 def _write(output: Path, text: str) -> None:
