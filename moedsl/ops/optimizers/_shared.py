@@ -8,7 +8,6 @@ from pydantic import Field
 
 from moedsl.ops.base import Op, field
 
-
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
