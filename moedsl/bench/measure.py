@@ -39,6 +39,18 @@ class Result:
         return f"{self.name:<44} {_number(self.value):>9} {self.unit:<3} {limit:<14}{spread} {self.detail}".rstrip()
 
 
+_LAUNCH = """
+import os, sys, time
+start = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print()
+print(time.perf_counter() - start, usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Starts a command from a small process: a child counts the memory of what it was forked from as its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """What a finished process used."""
@@ -91,17 +103,15 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 def python(*arguments: str) -> Process:
     """Run a fresh interpreter to its end."""
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=_with_bytecode())
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    took = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, [sys.executable, *arguments], output)
+    command = [sys.executable, *arguments]
+    launch = [sys.executable, "-S", "-c", _LAUNCH, *command]
+    done = subprocess.run(launch, capture_output=True, text=True, check=False, env=_with_bytecode())
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+    output, _, figures = done.stdout.rstrip().rpartition("\n")
+    took, peak = figures.split()
     scale = 2**20 if sys.platform == "darwin" else 2**10
-    return Process(seconds=took, peak_mb=usage.ru_maxrss / scale, output=output)
+    return Process(seconds=float(took), peak_mb=int(peak) / scale, output=output)
 
 
 def _with_bytecode() -> dict[str, str]:

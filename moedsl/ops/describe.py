@@ -107,5 +107,6 @@ def _type(annotation: Any, component: str | None) -> str:
 
 def _bounds(metadata: list[Any]) -> str:
     """Constraints such as ` >= 1`, as pydantic keeps them."""
-    found = [f"{sign} {getattr(m, name)}" for m in metadata for name, sign in _BOUNDS.items() if hasattr(m, name)]
+    flat = [part for m in metadata for part in getattr(m, "metadata", [m])]
+    found = [f"{sign} {getattr(m, name)}" for m in flat for name, sign in _BOUNDS.items() if hasattr(m, name)]
     return " " + ", ".join(found) if found else ""
