@@ -10,7 +10,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-RUN ?= runs/demo
 
 # The Python that makes the environment: PYTHON=… on the command line, else the newest one that is new enough.
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell \
@@ -21,9 +20,9 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 demo: $(VENV)/.train  ## check, compile and train specs/demo.moe on text that is already here, then generate (minutes)
 	@$(BIN)/moedsl check specs/demo.moe
 	@$(BIN)/moedsl compile specs/demo.moe
-	@rm -rf $(RUN)
-	@$(BIN)/moedsl train specs/demo.moe --out $(RUN)
-	@$(BIN)/moedsl generate $(RUN) --prompt 'The "for" statement' --max-tokens 300 --temperature 0.7
+	@rm -rf runs/demo
+	@$(BIN)/moedsl train specs/demo.moe --out runs/demo
+	@$(BIN)/moedsl generate runs/demo --prompt 'The "for" statement' --max-tokens 300 --temperature 0.7
 
 ##@ To change something
 
