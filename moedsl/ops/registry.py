@@ -11,7 +11,6 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TypeVar
 
 from moedsl.ops.base import Op
@@ -64,6 +63,8 @@ def _files(kind: str) -> frozenset[str]:
 
 def use_plugin(package: str) -> bool:
     """Import the ops of an installed plugin package; False when no such package is installed."""
+    from importlib.metadata import entry_points  # takes longer to import than a small spec to check
+
     found = [e for e in entry_points(group=ENTRY_POINTS) if e.name == package or e.value.split(".")[0] == package]
     for entry in found:
         entry.load()

@@ -5,20 +5,41 @@ Every node carries its span; spans never take part in equality. Names of compone
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Literal, TypeVar, dataclass_transform
 
 from moedsl.source import SourceFile, Span
 
+_T = TypeVar("_T")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False, field_specifiers=(field,))
+def _node(cls: type[_T]) -> type[_T]:
+    """A frozen dataclass. Comparing and showing are written once, in `Node`: all classes are made at every start."""
+    return dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(cls)
+
+
+@_node
 class Node:
     """Anything in the tree."""
 
     span: Span = field(compare=False, repr=False)
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._compared() == other._compared()  # type: ignore[attr-defined]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+    def __hash__(self) -> int:
+        return hash((type(self), self._compared()))
+
+    def __repr__(self) -> str:
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _compared(self) -> tuple[object, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self) if f.compare)
+
+
+@_node
 class Name(Node):
     """One identifier."""
 
@@ -28,7 +49,7 @@ class Name(Node):
 # ---- expressions and values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Number(Node):
     """A number as written: `32k`, `0.1`, `48MiB`."""
 
@@ -38,21 +59,21 @@ class Number(Node):
     """`k M B T Ki Mi Gi KiB MiB GiB TiB ms s` or nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class String(Node):
     """A quoted string, escapes already resolved."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Constant(Node):
     """`true`, `false` or `none`."""
 
     value: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Argument(Node):
     """One argument of a call: `4` or `seq = 2048`."""
 
@@ -60,7 +81,7 @@ class Argument(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Reference(Node):
     """A dotted name, perhaps called, perhaps followed by a member: `mu`, `std.t5`, `preset(args).total_params`."""
 
@@ -70,7 +91,7 @@ class Reference(Node):
     member: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Unary(Node):
     """`-x` or `not x`."""
 
@@ -78,7 +99,7 @@ class Unary(Node):
     operand: Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Binary(Node):
     """Two operands: arithmetic, comparison, `and`, `or`, `..` (half open) and `..=` (closed)."""
 
@@ -88,7 +109,7 @@ class Binary(Node):
     operator_span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Conditional(Node):
     """`a if test else b`."""
 
@@ -97,14 +118,14 @@ class Conditional(Node):
     otherwise: Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class List(Node):
     """`[a, b]`."""
 
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Object(Node):
     """A component written in place: `ties { density = 0.2 }`."""
 
@@ -112,7 +133,7 @@ class Object(Node):
     body: Body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Broken(Node):
     """Where the parser recovered: already reported, and silent from here on.
 
@@ -126,14 +147,14 @@ Value = Number | String | Constant | Reference | Unary | Binary | Conditional | 
 # ---- statements
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Body(Node):
     """`{ … }`."""
 
     statements: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class TypeName(Node):
     """A type: `int`, `list[int]`, `component<router>` written `component[router]`, `string?`."""
 
@@ -142,7 +163,7 @@ class TypeName(Node):
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Param(Node):
     """`param mu: float = 0.7 where mu < 1`, or the same inside a declaration's parentheses."""
 
@@ -153,7 +174,7 @@ class Param(Node):
     doc: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Let(Node):
     """`let heads = 8`."""
 
@@ -162,7 +183,7 @@ class Let(Node):
     doc: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Assign(Node):
     """`top_k = 2`, `moe.router.top_k = 2`."""
 
@@ -171,7 +192,7 @@ class Assign(Node):
     doc: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Block(Node):
     """`model M(a: int = 1) extends base(a) { … }`, `router topk { … }`, `router fast(k = 2)`, `moe { … }`.
 
@@ -193,7 +214,7 @@ class Block(Node):
     doc: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Declare(Node):
     """`router fast(k: int = 2) = topk { top_k = k }`: a reusable op under a name."""
 
@@ -204,7 +225,7 @@ class Declare(Node):
     doc: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class At(Node):
     """`at 2..6, -1 { … }`: statements for some layers of a stack."""
 
@@ -212,7 +233,7 @@ class At(Node):
     body: Body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class When(Node):
     """`when test { … } else { … }`."""
 
@@ -221,7 +242,7 @@ class When(Node):
     otherwise: Body | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Assert(Node):
     """`assert total_params() <= 140M : "too large"`."""
 
@@ -229,7 +250,7 @@ class Assert(Node):
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Moved(Node):
     """`moved a.*.b -> c.*.d`: a rename that checkpoints follow."""
 
@@ -243,14 +264,14 @@ Statement = Param | Let | Assign | Block | Declare | At | When | Assert | Moved 
 # ---- files
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Edition(Node):
     """`edition 2026`."""
 
     year: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Import(Node):
     """`import "common.moe" as common`: another file under the same root."""
 
@@ -258,7 +279,7 @@ class Import(Node):
     alias: Name | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class Use(Node):
     """`use std.mixtral as mixtral`: a preset module of the package, or a plugin package."""
 
@@ -269,7 +290,7 @@ class Use(Node):
 Item = Import | Use | Statement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_node
 class File(Node):
     """A whole file."""
 
