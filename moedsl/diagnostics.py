@@ -116,4 +116,3 @@ class SpecError(ValueError):
     def __init__(self, text: str, diagnostics: tuple[Diagnostic, ...] = ()) -> None:
         super().__init__(text)
         self.diagnostics = diagnostics
-
