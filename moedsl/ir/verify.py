@@ -117,8 +117,7 @@ def _carry(graph: Graph, node: Node, use: Use, reads: Mapping[str, Carry]) -> It
         theirs, ours = writer.size.get(name), node.size.get(name)
         if theirs is not None and theirs != ours:
             yield (
-                f"`{node.name}` reads the carry `{use.keyword}` with {name} = {ours}, "
-                f"and `{writer.name}` has {theirs}"
+                f"`{node.name}` reads the carry `{use.keyword}` with {name} = {ours}, and `{writer.name}` has {theirs}"
             )
 
 
