@@ -29,6 +29,8 @@ class Bound:
     children: tuple[Bound, ...] = field(default=())
     is_complete: bool = True
     """False when something inside it could not be bound, and was reported."""
+    spare: tuple[Bound, ...] = field(default=(), repr=False)
+    """Layers that no model has, bound to find what is wrong with them."""
 
     def slot(self, name: str) -> Bound | None:
         """The child in a slot that takes one."""
@@ -75,7 +77,10 @@ class Binder:
             return None if op is None else Bound(op=op, block=block)
         around = {**(enclosing or {}), **(_fields(op) if op else {})}
         children, complete = self._children(cls, block, around)
-        return None if op is None else Bound(op=op, block=block, children=tuple(children), is_complete=complete)
+        spare = tuple(b for layer in block.spare if (b := self.bind(layer, _LAYER, around)) is not None)
+        if op is None:
+            return None
+        return Bound(op=op, block=block, children=tuple(children), is_complete=complete, spare=spare)
 
     # ---- the class
 
@@ -216,6 +221,7 @@ class Binder:
     def _children(self, cls: type[BlockOp], block: hir.Block, around: Mapping[str, Any]) -> tuple[list[Bound], bool]:
         """What could be bound, and whether that is all."""
         bound, complete = [], not block.poisoned
+        known: dict[int, Bound | None] = {}  # layers that a pattern repeats are one block
         for child in block.children:
             slot = cls.slots.get(child.slot) or (_LAYER if child.slot == "layer" else None)
             if slot is None:
@@ -227,7 +233,8 @@ class Binder:
                 )
                 complete = False
                 continue
-            one = self.bind(child, slot, around)
+            one = known[id(child)] if id(child) in known else self.bind(child, slot, around)
+            known[id(child)] = one
             complete = complete and one is not None and one.is_complete
             bound.extend([one] if one is not None else [])
         written = {c.slot for c in block.children}

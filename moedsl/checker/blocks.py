@@ -83,9 +83,9 @@ class Blocks:
         if child is None or child.keyword != keyword:
             if not self._has_room(draft, key, child, place, slot_name.span):
                 return
-            self.check_keyword(slot.kind, component, scope)
+            is_known = self.check_keyword(slot.kind, component, scope)
             child = Draft(slot=slot_name.text, span=slot_name.span, place=place, op=op_class(slot.kind, keyword))
-            child.keyword, child.keyword_span = keyword, component.span
+            child.keyword, child.keyword_span = keyword, component.span if is_known else component.keyword_span
             draft.children[key] = child
         elif not self._may_mention(child, place, slot_name.span):
             return
@@ -100,7 +100,7 @@ class Blocks:
         keyword = draft.children[there[0]].keyword if len(there) == 1 else slot.default
         if keyword is not None:
             span = draft.children[there[0]].keyword_span if len(there) == 1 else node.slot.span
-            return Component(path=(keyword,), span=span or node.slot.span)
+            return Component(path=(keyword,), span=span or node.slot.span, keyword_span=span or node.slot.span)
         known = sorted({draft.children[k].keyword or "" for k in there}) or self.ev.keywords(slot.kind)
         self.ev.report.add(
             "E0320",
@@ -110,20 +110,21 @@ class Blocks:
         )
         return None
 
-    def check_keyword(self, kind: str, component: Component, scope: Scope) -> None:
-        """Report a keyword that the registry does not have; declarations of the kind are offered too."""
-        keywords = self.ev.keywords(kind)
+    def check_keyword(self, kind: str, component: Component, scope: Scope) -> bool:
+        """Whether the registry has the keyword; reported where not, and declarations of the kind are offered too."""
+        keywords, span = self.ev.keywords(kind), component.keyword_span
         if component.keyword in keywords:
-            return
+            return True
         declared = {n: v for n, v in scope.all_names().items() if isinstance(v, Declared)}
         known = [*keywords, *(n for n, v in declared.items() if kind_of_word(v.node.slot.text) == kind)]
         self.ev.report.add(
             "E0220",
             f"there is no {kind} called `{component.keyword}`",
-            component.span,
+            span,
             help=did_you_mean(component.keyword, known) or f"`moedsl list {kind}` shows them all",
-            fixes=naming.fixes(component.keyword, known, component.span),
+            fixes=naming.fixes(component.keyword, known, span),
         )
+        return False
 
     def _refuse_unnamed(self, child: Draft, component: Component) -> None:
         for one in (g for part in component.parts for g in part.given if g.name is None):

@@ -38,7 +38,9 @@ class Component:
 
     path: tuple[str, ...]
     span: Span
-    """Where the keyword is named by whoever uses it."""
+    """Where whoever uses it names it."""
+    keyword_span: Span
+    """Where the keyword itself is written: there, or in a declaration."""
     parts: tuple[Part, ...] = ()
 
     @property
@@ -55,6 +57,7 @@ class _Walk:
     given: tuple[Given, ...]
     scope: Scope
     span: Span
+    is_rehearsal: bool
     parts: list[Part] = field(default_factory=list)
     seen: list[Declared] = field(default_factory=list)
 
@@ -66,7 +69,13 @@ class Components:
     ev: Evaluation
 
     def resolve(
-        self, names: Sequence[ast.Name], given: tuple[Given, ...], scope: Scope, *, kind: str | None
+        self,
+        names: Sequence[ast.Name],
+        given: tuple[Given, ...],
+        scope: Scope,
+        *,
+        kind: str | None,
+        is_rehearsal: bool = False,
     ) -> Component | None:
         """The component that a name stands for, or none where that is reported.
 
@@ -75,10 +84,11 @@ class Components:
             given: Arguments of the call.
             scope: Where the name stands.
             kind: The kind that has to stand there; none where any may.
+            is_rehearsal: Whether nobody uses it, so that the parameters of a declaration need no values.
         """
         path = tuple(n.text for n in names)
         span = names[0].span.to(names[-1].span)
-        walk = _Walk(path=path, given=given, scope=scope, span=span)
+        walk = _Walk(path=path, given=given, scope=scope, span=span, is_rehearsal=is_rehearsal)
         while True:
             named, rest = walk.scope.resolve(walk.path)
             if isinstance(named, Declared) and not rest:
@@ -96,7 +106,7 @@ class Components:
     def _keyword(self, walk: _Walk, span: Span) -> Component:
         if walk.given:
             walk.parts.append(Part(scope=walk.scope, given=walk.given))
-        return Component(path=walk.path, span=span, parts=tuple(reversed(walk.parts)))
+        return Component(path=walk.path, span=span, keyword_span=walk.span, parts=tuple(reversed(walk.parts)))
 
     def _through_declaration(self, walk: _Walk, declared: Declared, kind: str | None) -> bool:
         """Go on to what a declaration is made of; False where that is reported."""
@@ -111,7 +121,8 @@ class Components:
         declared.is_used = True
         inner = declared.scope.child()
         owner = f"`{node.slot.text} {node.name.text}`"
-        self.ev.variables.bind(node.parameters, walk.given, inner, owner=owner, span=walk.span)
+        call = None if walk.is_rehearsal and not walk.seen else walk.span
+        self.ev.variables.bind(node.parameters, walk.given, inner, owner=owner, span=call)
         self.ev.variables.check_conditions(inner)
         value = node.value
         head, body = (value.head, value.body) if isinstance(value, ast.Object) else (value, None)
@@ -128,10 +139,10 @@ class Components:
         """Go on to the component that a variable holds; False where it holds none."""
         value = self.ev.variables.read(variable)
         if isinstance(value, Bare):
-            walk.path, walk.scope = value.path, value.scope
+            walk.path, walk.scope, walk.span = value.path, value.scope, value.span
         elif isinstance(value, Call):
             walk.parts.append(Part(scope=value.scope, call=value))
-            walk.path, walk.scope = value.path, Scope()
+            walk.path, walk.scope, walk.span = value.path, Scope(), value.span
         else:
             if value is not POISON:
                 words = f"`{variable.name}` holds {what(value)}, and a component has to stand here"

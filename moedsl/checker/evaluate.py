@@ -35,6 +35,8 @@ class Evaluated:
     """About names that nothing uses; worth saying where all else is right, for a mistyped name explains them."""
     open: tuple[str, ...] = ()
     """Models that were searched for errors and left out, because parameters without default were not given."""
+    spare: tuple[hir.Spare, ...] = ()
+    """What no model has and yet may be wrong in itself; for binding, to find its errors."""
 
 
 def evaluate(
@@ -92,6 +94,7 @@ class _File:
             recipes=tuple(r for r in resolved if r is not None),
             warnings=tuple(unused),
             open=tuple(name for name, m in models.items() if m is None),
+            spare=tuple(self.ev.spare),
         )
 
     def _definitions(self, word: str, *, only: str | None = None) -> list[Definition]:

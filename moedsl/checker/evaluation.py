@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from moedsl.checker import hir
 from moedsl.checker.attempts import Attempts
 from moedsl.checker.blocks import Blocks
 from moedsl.checker.bodies import Bodies
@@ -28,6 +29,8 @@ class Evaluation:
     report: Report
     budget: Budget = field(init=False)
     attempts: Attempts = field(default_factory=Attempts)
+    spare: list[hir.Spare] = field(default_factory=list)
+    """What is only searched for errors."""
     expressions: Expressions = field(init=False)
     variables: Variables = field(init=False)
     components: Components = field(init=False)

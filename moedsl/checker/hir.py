@@ -7,7 +7,7 @@ Python: int, float, bool, str, None, tuples, and the types below.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from moedsl.ir.graph import Move
 from moedsl.ir.sourcemap import Origin
@@ -100,6 +100,22 @@ class Block:
     doc: str = field(default="", compare=False)
     poisoned: bool = field(default=False, compare=False)
     """Something in it was wrong, is reported and left out: do not complain about what is missing."""
+    spare: tuple[Block, ...] = field(default=(), compare=False, repr=False)
+    """Layers that no model has, such as a template that nobody uses; only searched for errors."""
+
+
+def lenient(block: Block) -> Block:
+    """The block, free to lack anything: what it stands for is only part of what will be used."""
+    return replace(block, poisoned=True, children=tuple(map(lenient, block.children)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """A block that no model has, only searched for errors: an unused declaration, a model whose parameters are open."""
+
+    kind: str
+    """The kind of op that it is; `block` for a block that holds slots."""
+    block: Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ class Models:
         self.ev.attempts.conclude(self.ev.report)
         assertions, moved = self.ev.counting.take()
         if not chain.is_complete:
+            self.ev.spare.append(hir.Spare(kind="block", block=block))
             return None
         return hir.Model(
             name=definition.name,
@@ -101,6 +102,7 @@ class Models:
         named = [s for s in subjects if s is not None]
         block = replace(draft.finish(), doc=definition.node.doc or "")
         if not chain.is_complete:
+            self.ev.spare.append(hir.Spare(kind="block", block=block))
             return None
         return hir.Recipe(name=definition.name, model=named[-1] if named else None, block=block)
 
@@ -177,9 +179,7 @@ class Models:
             self.ev.stacks.finish(child, model) if isinstance(child, StackDraft) else child.finish()
             for child in model.children.values()
         )
-        for owner in (model, *(c for c in model.children.values() if isinstance(c, StackDraft))):
-            self.ev.stacks.rehearse(owner)
-        return replace(model.finish(), children=children)
+        return replace(model.finish(), children=children, spare=self.ev.stacks.rehearse(model))
 
     def _subject(self, link: _Link) -> str | None:
         """The model that a recipe says it is for."""

@@ -135,7 +135,7 @@ class Paths:
             draft.poisoned = True
             return
         parts = (Part(scope=value.scope, call=value),) if isinstance(value, Call) else ()
-        component = Component(path=value.path, span=value.span, parts=parts)
+        component = Component(path=value.path, span=value.span, keyword_span=value.span, parts=parts)
         self.ev.blocks.put(draft, name, slot, component, place, body=None, scope=value.scope)
 
     def _component_field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moedsl.checker import hir
 from moedsl.checker.components import Part
 from moedsl.checker.draft import Draft, Place
 from moedsl.checker.scope import Declared, Scope, Template
@@ -28,13 +29,15 @@ def rehearse(ev: Evaluation, scope: Scope) -> None:
 
 def _component(ev: Evaluation, declared: Declared) -> None:
     node, kind = declared.node, kind_of_word(declared.node.slot.text)
-    component = ev.components.resolve([node.name], (), declared.scope, kind=kind)
+    component = ev.components.resolve([node.name], (), declared.scope, kind=kind, is_rehearsal=True)
     if component is None or kind is None:
         return
     ev.blocks.check_keyword(kind, component, declared.scope)
     op = op_class(kind, component.keyword)
     draft = Draft(slot=node.slot.text, span=node.slot.span, place=_PLACE, op=op, keyword=component.keyword)
+    draft.keyword_span = component.keyword_span
     ev.bodies.fill(draft, component.parts, None, declared.scope, _PLACE)
+    ev.spare.append(hir.Spare(kind=kind, block=hir.lenient(draft.finish())))
 
 
 def _template(ev: Evaluation, template: Template) -> None:
@@ -43,3 +46,4 @@ def _template(ev: Evaluation, template: Template) -> None:
     word = node.slot.text
     draft = Draft(slot=word, span=node.slot.span, place=_PLACE, op=block_op(word), name=node.head[-1].text)
     ev.bodies.fill(draft, parts, None, template.scope, _PLACE)
+    ev.spare.append(hir.Spare(kind="block", block=hir.lenient(draft.finish())))

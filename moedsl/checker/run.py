@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +17,11 @@ from moedsl.checker.loader import Loader
 from moedsl.checker.recipe import BoundRecipe, bind_recipe
 from moedsl.checker.settings_text import parse_override
 from moedsl.checker.statics import check_assertion
-from moedsl.checker.survey import survey
+from moedsl.checker.survey import survey, survey_spare
 from moedsl.diagnostics import Diagnostic, Report, SpecError
 from moedsl.ir.graph import Graph
 from moedsl.ir.verify import assert_valid
+from moedsl.ops.blocks._slots import Slot
 
 MAX_SOURCE_NAME = 4096
 MESSAGE_WIDTH = 100
@@ -60,6 +63,19 @@ class CheckResult:
             raise SpecError(render_text(errors, color=False, width=MESSAGE_WIDTH), errors)
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """What a check makes is kept and has few cycles; walking it again and again made it slower than linear."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_collector_paused()
 def check(
     source: str | Path,
     *,
@@ -93,6 +109,7 @@ def check(
     evaluated = evaluate(file, loader, report, model=model, params=params or {}, overrides=assigns)
     is_sound = not report.has_errors
     built = {m.name: b for m in evaluated.models if (b := _graph(m, report)) is not None and is_sound}
+    _search(evaluated.spare, report)
     recipes = {r.name: b for r in evaluated.recipes if (b := bind_recipe(r, report)) is not None}
     for recipe in recipes.values():
         if recipe.model in built:
@@ -106,6 +123,15 @@ def check(
         bound={name: bound for name, (bound, _) in built.items()},
         sources=loader.sources,
     )
+
+
+def _search(spare: Sequence[hir.Spare], report: Report) -> None:
+    """Report what is wrong with blocks that no model has."""
+    binder = Binder(report=report)
+    for one in spare:
+        bound = binder.bind(one.block, Slot(kind=one.kind))
+        if bound is not None and one.block.slot == "model":
+            survey(bound, report)
 
 
 def _is_text(source: str) -> bool:
@@ -133,6 +159,7 @@ def _wired(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:
         survey(bound, report)
         return None
     graph = build(model, bound, report)
+    survey_spare(bound, report)
     if report.has_errors:
         return None
     assert_valid(graph)

@@ -17,11 +17,23 @@ from moedsl.ops.blocks._slots import BlockOp
 def survey(root: Bound, report: Report) -> None:
     """Report the problems of every op of a model whose sizes are known."""
     place = Placer(report=report, root=root)
-    for part in root.children:
+    for part in (*root.children, *root.spare):
         if part.block.slot == "head" and root.slot("embed") is None:
             continue  # it may only miss what the embedding would have told it
         place.stack = part if part.block.slot == "stack" else None
         place.sizes.update(_ask(place, part, {**place.sizes, **root.op.sizes({})}, part.block.slot))
+
+
+def survey_spare(root: Bound, report: Report) -> None:
+    """The same for the layers that a model declares and does not have."""
+    place = Placer(report=report, root=root)
+    for stack in root.slots("stack"):
+        place.stack = stack
+        for layer in stack.spare:
+            _ask(place, layer, root.op.sizes({}), "layer")
+    place.stack = None
+    for layer in root.spare:
+        _ask(place, layer, root.op.sizes({}), "layer")
 
 
 def _ask(place: Placer, bound: Bound, given: Mapping[str, int], path: str) -> dict[str, int]:
@@ -42,5 +54,5 @@ def _ask_inside(place: Placer, block: Bound, given: Mapping[str, int], path: str
     if block.block.slot == "moe":
         for name in ("experts", "router", "dispatch"):
             sizes.update(block.filled(name).op.sizes(sizes))
-    for child in block.children:
+    for child in (*block.children, *block.spare):
         _ask(place, child, sizes, f"{path}.{child.block.slot}")
