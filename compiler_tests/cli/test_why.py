@@ -88,3 +88,12 @@ def test_a_preset_is_named(folder, capsys):
 def test_an_unknown_path_is_offered_the_closest(capsys):
     assert run(["why", "tiny.moe", "decoder.layers.0.moe.router.topk"]) == 2
     assert "did you mean `decoder.layers.0.moe.router.top_k`?" in capsys.readouterr().err
+
+
+def test_each_model_of_a_file_has_its_own_answer(folder, capsys):
+    (folder / "tiny.moe").write_text(TINY + "\nmodel Wider extends Tiny { d_model = 32 }\n")
+    assert run(["why", "tiny.moe", "d_model", "--format", "json"]) == 0
+    fields = json.loads(capsys.readouterr().out)["fields"]
+    assert [(f["of"], f["value"]) for f in fields] == [("Tiny", "16"), ("Wider", "32")]
+    assert run(["why", "tiny.moe", "d_model"]) == 0
+    assert capsys.readouterr().out.startswith("Tiny:\nd_model = 16\n")

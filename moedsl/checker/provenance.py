@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from moedsl.checker.bind import Bound
+from moedsl.checker.recipe import BoundRecipe
 from moedsl.checker.refusals import plain
 from moedsl.checker.run import CheckResult
+from moedsl.ir.graph import Graph
 from moedsl.ir.sourcemap import How, Origin
 from moedsl.ops.base import Op
 from moedsl.ops.describe import written
@@ -30,17 +32,22 @@ Histories = dict[str, dict[str, History]]
 """By place (`decoder.layers.3.moe.router`, a recipe's `quick.optimizer`; "" for the model), then by field."""
 
 
-def histories(result: CheckResult) -> Histories:
-    """Every field of every model and recipe."""
-    found: Histories = {}
-    for name, graph in result.graphs.items():
-        found |= {place: _of_block(block) for place, block in _blocks("", result.bound[name])}
-        for (node, field), origins in graph.source_map.fields.items():
-            found.setdefault(node, {})[field] = _history(graph[node].op, field, origins)
-    for name, recipe in result.recipes.items():
-        found[name] = _of_block(recipe.bound)
-        found |= {f"{name}.{part.block.slot}": _of_block(part) for part in recipe.bound.children}
+def histories(result: CheckResult) -> dict[str, Histories]:
+    """Every field of every model and recipe, by the model's or recipe's name."""
+    models = {name: _of_model(graph, result.bound[name]) for name, graph in result.graphs.items()}
+    return models | {name: _of_recipe(recipe) for name, recipe in result.recipes.items()}
+
+
+def _of_model(graph: Graph, bound: Bound) -> Histories:
+    found = {place: _of_block(block) for place, block in _blocks("", bound)}
+    for (node, field), origins in graph.source_map.fields.items():
+        found.setdefault(node, {})[field] = _history(graph[node].op, field, origins)
     return found
+
+
+def _of_recipe(recipe: BoundRecipe) -> Histories:
+    parts = {f"{recipe.name}.{part.block.slot}": _of_block(part) for part in recipe.bound.children}
+    return {recipe.name: _of_block(recipe.bound), **parts}
 
 
 def _blocks(place: str, bound: Bound) -> Iterator[tuple[str, Bound]]:

@@ -48,15 +48,19 @@ def command(
     require_graphs(checked)
     from moedsl.checker.provenance import histories
 
-    places = [histories(result) for result in checked.results.values()]
-    found = {field: origins for place in places for field, origins in _matching(place, name).items()}
+    owners = [owner for result in checked.results.values() for owner in histories(result).items()]
+    found = [(owner, fields) for owner, places in owners if (fields := _matching(places, name))]
     if not found:
-        raise click.UsageError(_unknown(places, name))
+        raise click.UsageError(_unknown([places for _, places in owners], name))
     if form == "json":
-        print_json({"schema": "moedsl.why/1", "fields": [_data(field, origins) for field, origins in found.items()]})
+        fields = [{"of": owner, **_data(*field)} for owner, fields in found for field in fields.items()]
+        print_json({"schema": "moedsl.why/1", "fields": fields})
         return
-    for field, origins in found.items():
-        click.echo(_text(field, origins))
+    for owner, fields in found:
+        if len(found) > 1:
+            click.echo(f"{owner}:")
+        for field, history in fields.items():
+            click.echo(_text(field, history))
 
 
 def _matching(places: Histories, name: str) -> dict[str, History]:
