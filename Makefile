@@ -15,6 +15,14 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell \
 	command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
+# Another Python than the environment's, asked for by name, makes the environment anew.
+ifneq ($(filter command% environment,$(origin PYTHON)),)
+VERSION := -c 'import sys; print(sys.version_info[:2])' 2>/dev/null
+ifneq ($(shell $(BIN)/python $(VERSION)),$(shell $(PYTHON) $(VERSION)))
+$(shell rm -rf $(VENV))
+endif
+endif
+
 ##@ To try
 
 demo: $(VENV)/.train  ## check, compile and train specs/demo.moe on text that is already here, then generate (minutes)
