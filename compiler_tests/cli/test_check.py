@@ -195,3 +195,8 @@ def test_one_unreadable_file_does_not_hide_the_others(capsys):
     assert code == 3
     assert {d["path"] for d in data["diagnostics"]} == {"gone.moe", "below/bad.moe"}
     assert [m["name"] for m in data["models"]] == ["Tiny"]
+
+
+def test_a_folder_has_no_model(capsys):
+    assert run(["check", "below::Tiny"]) == 2
+    assert "is a folder" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,20 @@ def test_a_file_with_syntax_errors_is_left_alone(folder, capsys):
 
 def test_a_missing_file_is_3():
     assert run(["fmt", "gone.moe"]) == 3
+
+
+def test_a_file_that_may_not_be_read(folder, monkeypatch, capsys):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert run(["fmt", "tiny.moe"]) == 3
+    assert "`tiny.moe` cannot be read: permission denied" in capsys.readouterr().err
+
+
+def test_a_link_stays_a_link(folder):
+    (folder / "odd.moe").write_text("let   x=1\n")
+    (folder / "link.moe").symlink_to("odd.moe")
+    assert run(["fmt", "link.moe"]) == 0
+    assert (folder / "link.moe").is_symlink()
+    assert (folder / "odd.moe").read_text() == "let x = 1\n"

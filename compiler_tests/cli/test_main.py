@@ -98,6 +98,13 @@ def test_whoever_reads_may_stop_reading():
     process.stderr.close()
 
 
+def test_a_full_disk_is_no_bug():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "moedsl", "list"]
+        ended = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (4, "error: standard output cannot be written: no space is left\n")
+
+
 def test_python_m_moedsl_is_the_same_as_the_script():
     shown = subprocess.check_output([sys.executable, "-m", "moedsl", "--version"], cwd=ROOT, text=True)
     assert shown == f"moedsl {__version__}\n"

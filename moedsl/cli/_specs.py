@@ -112,7 +112,7 @@ def _check(path: str, chosen: Settings) -> CheckResult:
     if path != STDIN:
         return check(Path(path) if "::" not in path else path, **options)
     report = Report()
-    source = decode(sys.stdin.buffer.read(), "<stdin>", report)
+    source = decode(read(path, report) or b"", "<stdin>", report)
     if source is None:
         return CheckResult(diagnostics=tuple(report))
     return check(f"{source.text}\n", path="<stdin>", **options)
@@ -121,15 +121,28 @@ def _check(path: str, chosen: Settings) -> CheckResult:
 def find_specs(paths: Sequence[str], report: Report) -> Iterator[str]:
     """Every spec that the paths name, as it will be shown; what is missing is reported."""
     for path in dict.fromkeys(paths):
-        name = path.partition("::")[0]
+        name, _, model = path.partition("::")
         if path == STDIN:
             yield path
+        elif os.path.isdir(name) and model:
+            raise click.UsageError(f"`{name}` is a folder, and `::{model}` needs a file")
         elif os.path.isdir(name):
             yield from _find_in_folder(name, report)
         elif os.path.exists(name):
             yield path
         else:
             _report_missing(name, report)
+
+
+def read(path: str, report: Report) -> bytes | None:
+    """The bytes of a spec that `find_specs` found, or none; reported."""
+    if path == STDIN:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path.partition("::")[0]).read_bytes()
+    except OSError as refusal:
+        _report_closed(refusal, report)
+        return None
 
 
 def _find_in_folder(folder: str, report: Report) -> list[str]:
@@ -153,7 +166,7 @@ def _report_missing(name: str, report: Report) -> None:
 
 
 def _report_closed(refusal: OSError, report: Report) -> None:
-    message = f"the folder `{refusal.filename}` cannot be read: {(refusal.strerror or 'unknown reason').lower()}"
+    message = f"`{refusal.filename}` cannot be read: {(refusal.strerror or 'unknown reason').lower()}"
     report.add("E0702", message, _start_of(str(refusal.filename)), help="make it readable, or leave it out")
 
 

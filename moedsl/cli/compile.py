@@ -9,6 +9,7 @@ import click
 
 from moedsl.cli._exit import EPILOG, ExitCode, Stop
 from moedsl.cli._extras import require
+from moedsl.cli._files import write_text
 from moedsl.cli._report import require_graphs
 from moedsl.cli._specs import Checked, check_specs, settings, spec_options
 
@@ -49,7 +50,7 @@ def command(
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(output, text)
+        write_text(output, text)
 
 
 def _only(checked: Checked, path: str) -> Graph:
@@ -80,17 +81,4 @@ def _summary(lowered: Model) -> str:
     bodies = len({type(layer) for layer in layers})
     total = sum(p.numel() for p in lowered.parameters())
     shared = "body" if bodies == 1 else "bodies"
-    shared = f"{bodies} compiled {'body' if bodies == 1 else 'bodies'}"
-    return f"{lowered.spec.name}: {len(layers)} layers in {shared}, {total:,} parameters\n"
-
-
-def _write(output: Path, text: str) -> None:
-    from moedsl.runtime.files import write_atomically
-
-    try:
-        write_atomically(output, text)
-    except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise Stop(
-            f"`{output}` cannot be written: {reason}", code=ExitCode.FAILED, help="choose another place with `-o`"
-        ) from None
+    return f"{lowered.spec.name}: {len(layers)} layers that share {bodies} compiled {shared}, {total:,} parameters\n"

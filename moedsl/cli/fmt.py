@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from moedsl.cli._exit import EPILOG, ExitCode
+from moedsl.cli._files import write_text
 from moedsl.cli._report import print_text, stop
-from moedsl.cli._specs import STDIN, exit_code, find_specs
+from moedsl.cli._specs import STDIN, exit_code, find_specs, read
 from moedsl.diagnostics import Report
 
 
@@ -41,9 +41,9 @@ def _format(path: str, report: Report, only_check: bool) -> bool:
     from moedsl.syntax.format import format
     from moedsl.syntax.parser import parse
 
-    data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
     mine = Report()
-    source = decode(data, "<stdin>" if path == STDIN else path, mine)
+    data = read(path, mine)
+    source = None if data is None else decode(data, "<stdin>" if path == STDIN else path, mine)
     if source is not None:
         parse(source, mine)
     for diagnostic in mine:
@@ -54,14 +54,5 @@ def _format(path: str, report: Report, only_check: bool) -> bool:
     if path == STDIN and not only_check:
         click.echo(text, nl=False)
     elif text.encode() != data and not only_check:
-        _replace(Path(path), text)
+        write_text(Path(path.partition("::")[0]), text)
     return text.encode() != data
-
-
-def _replace(path: Path, text: str) -> None:
-    from moedsl.runtime.files import write_atomically
-
-    place = path.resolve()
-    mode = place.stat().st_mode
-    write_atomically(place, text)
-    place.chmod(mode)

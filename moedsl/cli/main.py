@@ -6,6 +6,7 @@ name starts with an underscore are shared by commands.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -73,7 +74,9 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # click ends like this when nobody reads what it prints
-        return _close_pipe()
+        return _close_output(ExitCode.OK)
+    except OSError as refusal:
+        return _full_output(refusal) if refusal.errno == errno.ENOSPC else _report_bug(refusal, arguments)
     except Exception as bug:
         return _report_bug(bug, arguments)
     return result if isinstance(result, int) else ExitCode.OK
@@ -85,14 +88,19 @@ def main() -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _close_pipe()
+        _close_output(ExitCode.OK)
     sys.exit(int(code))
 
 
-def _close_pipe() -> int:
-    """Whoever read our output has seen enough; keep the interpreter from complaining when it flushes at exit."""
+def _full_output(refusal: OSError) -> ExitCode:
+    click.echo(f"error: {refusal.filename or 'standard output'} cannot be written: no space is left", err=True)
+    return _close_output(ExitCode.FAILED)
+
+
+def _close_output(code: ExitCode) -> ExitCode:
+    """Keep the interpreter from complaining when it flushes at exit what nobody can take."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.OK
+    return code
 
 
 def _report_bug(bug: Exception, arguments: Sequence[str]) -> int:
