@@ -30,9 +30,19 @@ def graph_of(text: str) -> Graph:
 
 
 def compiled(graph: Graph, *, probes: Mapping[str, Value] | None = None) -> Model:
-    """The lowered model of a graph; it returns the probed values among its loads, which may be any values."""
+    """The lowered model of a graph; it returns the probed values among its loads, also carries that nobody reads."""
+    for value in (probes or {}).values():
+        graph = _written(graph, value)
     outputs = (Output(name=name, value=value, role="load") for name, value in (probes or {}).items())
     return lower(run_pipeline(replace(graph, outputs=(*graph.outputs, *outputs))), dtype=torch.float64)
+
+
+def _written(graph: Graph, value: Value) -> Graph:
+    """The graph with a carry written that the builder left out because nobody reads it."""
+    node = graph.nodes.get(value.node)
+    if node is None or value.port in ("", *node.writes):
+        return graph
+    return replace(graph, nodes={**graph.nodes, node.name: replace(node, writes=(*node.writes, value.port))})
 
 
 def load(model: Model, params: Mapping[str, Tensor], names: Mapping[str, str], *, below: str = "") -> None:

@@ -47,7 +47,7 @@ def _probes(graph: Graph, index: int, inside: Mapping[str, str]) -> list[tuple[s
     for name, path in wanted.items():
         part, _, port = path.partition(":")
         node = graph.nodes.get(f"{layer}.{part}")
-        if node is not None and (not port or port in node.writes):
+        if node is not None and (not port or port in node.op.writes()):
             found.append((f"layers/{index}/{name}", Value(node=node.name, port=port)))
     return found
 

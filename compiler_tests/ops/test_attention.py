@@ -2,7 +2,10 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from compiler_tests.ops.harness import BATCH, GIVEN, SEQ, Case, Runner, empty_cache
+from compiler_tests.ops.harness import BATCH, GIVEN, SEQ, Case, Runner, empty_cache, label, variants
+from moedsl.ops.attention._shared import split_heads
+from moedsl.ops.attention.elliptical import Elliptical
+from moedsl.ops.attention.elliptical_window import EllipticalWindow
 from moedsl.ops.attention.softmax import Softmax
 from moedsl.ops.attention.window import Window, band, rectangle
 
@@ -11,7 +14,8 @@ D_MODEL = GIVEN["d_model"]
 
 def run(case: Case, x_BSD: torch.Tensor, start: int = 0, cache=None):
     positions = {"positions_S": torch.arange(start, start + x_BSD.shape[1])} if "positions" in case.op.uses else {}
-    return case.op.forward(case.p, x_BSD, cache=cache, **positions)
+    y_BSD, _, cache = case.op.forward(case.p, x_BSD, cache=cache, **positions)
+    return y_BSD, cache
 
 
 def test_one_key_value_head_for_all_is_the_same_head_repeated() -> None:
@@ -53,7 +57,7 @@ def test_decoding_compiles_once_for_a_growing_cache() -> None:
     cache = run(case, x_BSD[:, :3], 0, empty_cache(case.op))[1]
     frames = []
     for step in range(3, 9):
-        y_BSD, cache = compiled(x_BSD[:, step : step + 1], positions_S=torch.arange(step, step + 1), cache=cache)
+        y_BSD, _, cache = compiled(x_BSD[:, step : step + 1], positions_S=torch.arange(step, step + 1), cache=cache)
         torch.testing.assert_close(y_BSD, whole[:, step : step + 1])
         frames.append(counter.frame_count)
     assert frames[0] == frames[-1]
@@ -146,3 +150,58 @@ def test_band_and_rectangle_are_inverse(num_rows, width) -> None:
     inside = rectangle(band(scores, width))
     assert torch.equal(inside[inside != 0], expected.flatten())
     assert torch.equal(band(inside, width)[0], expected)
+
+
+# ---- elliptical
+
+ELLIPTICAL = [op for cls in (Elliptical, EllipticalWindow) for op in variants(cls)]
+
+
+@pytest.mark.parametrize("op", ELLIPTICAL, ids=label)
+def test_the_metric_is_a_constant_to_the_gradient(op) -> None:
+    """What it is made of gets no gradient, and with the metric held fixed the rest is differentiated exactly."""
+    case = Case(op)
+    x_BSD, below = case.args[0].requires_grad_(), case.context["values"].requires_grad_()
+    leaves = [*case.p.parameters(), x_BSD]
+    y_BSD, written, _ = case.forward(*case.args, **case.context)
+    assert not written["metric"].requires_grad
+    cotangent = case.randn(*y_BSD.shape)
+    free = torch.autograd.grad((y_BSD * cotangent).sum(), [*leaves, below], allow_unused=True)
+    assert free[-1] is None
+
+    def held(*_) -> torch.Tensor:
+        return held_at(case, written["metric"])
+
+    assert torch.autograd.gradcheck(held, leaves, fast_mode=True, atol=1e-6)
+    for mine, other in zip(free, torch.autograd.grad((held() * cotangent).sum(), leaves), strict=False):
+        torch.testing.assert_close(mine, other)
+
+
+def held_at(case: Case, metric: torch.Tensor) -> torch.Tensor:
+    """The attention with a metric that is given."""
+    op, p, x_BSD = case.op, case.p, case.args[0]
+    if isinstance(op, EllipticalWindow):
+        k, v, _ = op._keys_and_values(p, x_BSD, None)
+        return op._attend(p, split_heads(x_BSD @ p.w_q.mT, op.num_heads) * metric, k, v)
+    q, k, v = op._project(p, x_BSD, case.context["positions_S"])
+    return op._attend(p, q * metric, k, v, None)[0]
+
+
+@pytest.mark.parametrize("op", ELLIPTICAL, ids=label)
+def test_equal_layers_fall_back_to_plain_attention(op) -> None:
+    """Values that have not moved leave queries as they are, and gradients finite."""
+    case = Case(op)
+    case.context["values"] = case.forward(*case.args, **case.context)[1]["values"].detach()
+    y_BSD, written, _ = case.forward(case.args[0].requires_grad_(), **case.context)
+    y_BSD.square().sum().backward()
+    assert torch.equal(written["metric"], torch.full_like(written["metric"], float(op.normalize != "none")))
+    assert case.args[0].grad.isfinite().all()
+
+
+@pytest.mark.parametrize("cls", [Elliptical, EllipticalWindow])
+def test_the_metric_is_exact_in_half_precision(cls) -> None:
+    fields = {"num_heads": 2, **({"span": 3} if cls is EllipticalWindow else {})}
+    metric = [Case(cls(**fields), dtype=dtype)() for dtype in (torch.bfloat16, torch.float64)]
+    assert metric[0]["result.1.metric"].dtype == torch.float32
+    assert (metric[0]["result.1.metric"].amax(-1) == 1).all()
+    assert (metric[1]["result.1.metric"].amax(-1) == 1).all()

@@ -14,19 +14,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from compiler_tests.ops import harness
 from compiler_tests.ops.harness import ALL_OPS, TENSOR_OPS, Case, flat, label, name_of, sizes_of, variants
-from moedsl.ops.base import Op, component_of, effect_of, inherits
+from moedsl.ops.base import Carry, Op, component_of, effect_of, inherits
 from moedsl.ops.kinds import KINDS
 
 CODES = Path(__file__).parents[2] / "moedsl" / "codes"
 EFFECTS = ("cosmetic", "execution", "training", "init", "numerics", "params", "interface")
 VARIANTS = [op for cls in TENSOR_OPS for op in variants(cls)]
-CACHING = [op for op in VARIANTS if op.caches(sizes_of(op))]
+CACHING = [op for op in VARIANTS if op.caches(sizes_of(op)) and op.reach() in ("token", "prefix")]
 WITH_PARAMETERS = [op for op in VARIANTS if op.parameters(sizes_of(op))]
 
-NO_GRADIENT = {("attention-softmax", "b_k")}
+NO_GRADIENT = {("attention-softmax", "b_k"), ("attention-elliptical", "b_k")}
 """A key's bias adds the same to all scores of a query, which a softmax does not see."""
 
-HELD_CONSTANT = ("router-adaptive_cluster",)
+HELD_CONSTANT = ("router-adaptive_cluster", "attention-elliptical", "attention-elliptical_window")
 """Ops with statistics that are constants to the gradient; their gradients are tested beside their kind."""
 
 every_op = pytest.mark.parametrize("cls", ALL_OPS, ids=name_of)
@@ -285,11 +285,19 @@ def _call(
 ) -> tuple[torch.Tensor, Any]:
     """An op's result and its next cache on some of the positions."""
     op, x_BSD = case.op, x_BSD[:, start : start + size]
-    cut = {n: s.narrow(op.reads()[n].shape.index("S"), start, size) for n, s in states.items()}
+    cut = {name: _cut(state, op.reads()[name], start, size) for name, state in states.items()}
     positions = {"positions_S": torch.arange(start, start + size)} if "positions" in op.uses else {}
     x = x_BSD.flatten(0, 1) if op.kind == "router" else x_BSD
     result, *_, cache = op.forward(case.p, x, **cut, **positions, **cache)
     return result.logits_TE.unflatten(0, x_BSD.shape[:2]) if op.kind == "router" else result, cache
+
+
+def _cut(state: torch.Tensor, carry: Carry, start: int, size: int) -> torch.Tensor:
+    """What a state is in a call on some of the positions; along L, with all rows that are cached before them."""
+    if "S" in carry.shape:
+        return state.narrow(carry.shape.index("S"), start, size)
+    cached = state.shape[carry.shape.index("L")] - 9
+    return state.narrow(carry.shape.index("L"), start, cached + size)
 
 
 @pytest.mark.parametrize("op", CACHING, ids=label)

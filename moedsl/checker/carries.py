@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from moedsl.checker.bind import Bound
@@ -16,8 +16,10 @@ class _State:
     """What the next reader of a channel gets."""
 
     value: Value
-    sizes: Mapping[str, int]
-    """What its writer saw; nothing for a start value, which takes the reader's shape."""
+    carry: Carry | None = None
+    """As its writer declares it; none for a start value, which takes the reader's shape."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """What its writer saw."""
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Carries:
 
     def start(self, channel: str, value: Value) -> None:
         """Give a channel its zeros."""
-        self._current[channel] = _State(value, {})
+        self._current[channel] = _State(value)
 
     def close(self) -> None:
         """End all channels with their stack."""
@@ -56,37 +58,41 @@ class Carries:
     def read(self, bound: Bound, path: str, sizes: Sizes) -> tuple[Use, ...]:
         """What the op gets of each channel it reads, by keyword."""
         uses = []
-        for channel, carry in bound.op.reads().items():
+        for channel in bound.op.reads():
             state = self._current.get(channel)
             if state is None:
                 self._missing(bound, channel, path)
                 continue
-            self._compare(bound, channel, path, _sized(carry, sizes), state)
+            if state.carry is not None:
+                self._compare(bound, channel, path, sizes, state)
             uses.append(Use(value=state.value, role="carry", keyword=channel))
         return tuple(uses)
 
     def write(self, op: Op, node: str, sizes: Sizes) -> tuple[str, ...]:
         """Make the node the last writer of those channels it writes that some op reads; their names."""
-        channels = tuple(channel for channel in op.writes() if channel in self._read)
-        self._current.update((c, _State(Value(node=node, port=c), dict(sizes))) for c in channels)
-        return channels
+        written = {channel: carry for channel, carry in op.writes().items() if channel in self._read}
+        for channel, carry in written.items():
+            self._current[channel] = _State(Value(node=node, port=channel), carry, dict(sizes))
+        return tuple(written)
 
-    def _compare(self, bound: Bound, channel: str, path: str, expected: Mapping[str, int], state: _State) -> None:
+    def _compare(self, bound: Bound, channel: str, path: str, sizes: Sizes, state: _State) -> None:
         """Refuse a state whose writer has other sizes than its reader."""
-        op, writer = bound.op, state.value.node
-        for size, wanted in expected.items():
-            given = state.sizes.get(size, wanted)
-            if given != wanted:
-                self.report.add(
-                    "E0502",
-                    f"`{op.kind} {op.keyword}` reads the carry `{channel}` with `{size} = {wanted}`, "
-                    f"and `{writer}` leaves it with {given}",
-                    bound.block.keyword_span or bound.block.span,
-                    help=f"give both layers the same `{size}`",
-                    note=op.reads()[channel].description or None,
-                    path=path,
-                )
-                return
+        op, wanted = bound.op, bound.op.reads()[channel]
+        assert state.carry is not None, channel
+        named = (*(axis for axis in wanted.shape if isinstance(axis, str)), *wanted.agree)
+        expected, given = _facts(wanted, named, sizes), _facts(state.carry, named, state.sizes)
+        unequal = next((name for name in expected if given.get(name, expected[name]) != expected[name]), None)
+        if unequal is None:
+            return
+        self.report.add(
+            "E0502",
+            f"`{op.kind} {op.keyword}` reads the carry `{channel}` with {unequal} {expected[unequal]}, "
+            f"and `{state.value.node}` leaves it with {given[unequal]}",
+            bound.block.keyword_span or bound.block.span,
+            help="give both layers the same sizes and a kind that fits the other",
+            note=wanted.description or None,
+            path=path,
+        )
 
     def _missing(self, bound: Bound, channel: str, path: str) -> None:
         op = bound.op
@@ -100,10 +106,14 @@ class Carries:
         )
 
 
-def _sized(carry: Carry, sizes: Sizes) -> dict[str, int]:
-    """The named sizes on which a writer and a reader of the carry must agree."""
-    names = (*(axis for axis in carry.shape if isinstance(axis, str)), *carry.agree)
-    return {name: sizes[name] for name in names if name in sizes}
+LENGTHS = {"S": "the call's positions", "L": "the cached positions and the call's"}
+
+
+def _facts(carry: Carry, named: Iterable[str], sizes: Sizes) -> dict[str, object]:
+    """What a carry is on one side, in words: its sizes of these names, and what it has rows for."""
+    lengths = [LENGTHS[axis] for axis in carry.shape if isinstance(axis, str) and axis in LENGTHS]
+    facts: dict[str, object] = {f"`{name}`": sizes[name] for name in named if name in sizes}
+    return {**facts, "rows for": lengths[0]} if lengths else facts
 
 
 def _walk(bound: Bound) -> Iterator[Bound]:

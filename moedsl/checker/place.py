@@ -205,11 +205,11 @@ class Placer:
         return None
 
     def _owner(self, path: str, shape: tuple[int, ...], param: Param, bound: Bound) -> str | None:
-        """The first parameter of this name in the stack, when the op shares it."""
+        """The first parameter of this name and shape in the stack, of an op of this kind, when the op shares it."""
         if not param.shared:
             return None
         stack = self.stack.block.name if self.stack else ""
-        key = (stack, bound.op.kind, bound.op.keyword, path.rpartition(".")[2], shape)
+        key = (stack, bound.op.kind, path.rpartition(".")[2], shape)
         owner = self._shared.setdefault(key, path)
         return None if owner == path else owner
 

@@ -77,7 +77,7 @@ class Param:
     """False makes it a buffer: kept in the checkpoint, never given to the optimizer."""
     dtype: DType = "float"
     shared: bool = False
-    """One tensor for all ops of this keyword in the same stack."""
+    """One tensor for all ops of this kind in the same stack that share one of this name and shape."""
     tied_to: str | None = None
     """The slot whose parameter of the same shape this one is: `embed.table`."""
     per_token: float = 1.0

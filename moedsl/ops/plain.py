@@ -22,6 +22,11 @@ def add(a: Vector, b: Vector) -> list[float]:
     return [x + y for x, y in zip(a, b, strict=True)]
 
 
+def times(a: Vector, b: Vector) -> list[float]:
+    """Elementwise product."""
+    return [x * y for x, y in zip(a, b, strict=True)]
+
+
 def scale(a: Vector, factor: float) -> list[float]:
     """Every entry times a number."""
     return [x * factor for x in a]

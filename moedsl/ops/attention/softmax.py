@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from moedsl.lazy import F, torch
 from moedsl.ops import plain
 from moedsl.ops.attention._shared import attend, even_heads, join_heads, rotate, rotated, split_heads
-from moedsl.ops.base import Cache, Cost, Op, Param, Problem, Scope, Sizes, field
+from moedsl.ops.base import Cache, Carry, Cost, Op, Param, Problem, Scope, Sizes, field
 from moedsl.ops.init._shared import ONES, Initialiser, bias_start, weight_start
 from moedsl.ops.numerics import at_least_float32, promote
 from moedsl.ops.registry import register
@@ -129,6 +129,11 @@ class Softmax(Op):
                 help="make `head_dim` even, or write `position = none`",
             )
 
+    def writes(self) -> dict[str, Carry]:
+        values = Carry(shape=("B", "num_kv_heads", "S", "head_dim"), description="Values of the attention before.")
+        queries = Carry(shape=("B", "num_heads", "S", "head_dim"), description="Queries of the attention before.")
+        return {"values": values, "queries": queries}
+
     def caches(self, sizes: Sizes) -> tuple[Cache, ...]:
         if not self.causal:
             return ()
@@ -145,15 +150,19 @@ class Softmax(Op):
 
     def forward(
         self, p: Any, x_BSD: Any, *, positions_S: Any, cache: tuple[Any, Any] | None = None
-    ) -> tuple[Any, tuple[Any, Any] | None]:
+    ) -> tuple[Any, dict[str, Any], tuple[Any, Any] | None]:
         q, k, v = self._project(p, x_BSD, positions_S)
+        y_BSD, cache = self._attend(p, q, k, v, cache)
+        return y_BSD, {"values": v, "queries": q}, cache
+
+    def _attend(self, p: Any, q: Any, k: Any, v: Any, cache: tuple[Any, Any] | None) -> tuple[Any, Any]:
         if cache is not None:
             k, v = torch.cat((cache[0], k), dim=2), torch.cat((cache[1], v), dim=2)
         y_BHSN = F.scaled_dot_product_attention(
             q,
             k,
             v,
-            attn_mask=self._mask(q.shape[2], k.shape[2], x_BSD.device) if self.window or cache is not None else None,
+            attn_mask=self._mask(q.shape[2], k.shape[2], q.device) if self.window or cache is not None else None,
             is_causal=self.causal and cache is None and not self.window,
             dropout_p=self.dropout if p.training else 0.0,
             scale=self.scale,
@@ -193,11 +202,13 @@ class Softmax(Op):
         """One sequence, one head, one query at a time."""
         return [self._sequence(p, x_SD, positions_S) for x_SD in x_BSD]
 
-    def _sequence(self, p: dict[str, Any], x_SD: list[Any], positions_S: list[int]) -> list[Any]:
+    def _sequence(self, p: dict[str, Any], x_SD: list[Any], positions_S: list[int], metric: Any = None) -> list[Any]:
         size = len(p["w_q"]) // self.num_heads
         scale = self.scale or 1.0 / sqrt(size)
         q, k = ([self._turned(p, part, x, s) for x, s in zip(x_SD, positions_S, strict=True)] for part in "qk")
         v = [plain.slices(plain.affine(p["w_v"], x, p.get("b_v")), size) for x in x_SD]
+        if metric is not None:
+            q = [[plain.times(*pair) for pair in zip(*heads, strict=True)] for heads in zip(q, metric, strict=True)]
         rows = []
         for i in range(len(x_SD)):
             seen = [j for j in range(len(x_SD)) if self._sees(i, j)]

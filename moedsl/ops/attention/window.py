@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from moedsl.lazy import F, torch
 from moedsl.ops import plain
 from moedsl.ops.attention._shared import even_heads, join_heads, split_heads
-from moedsl.ops.base import Cache, Cost, Init, Op, Param, Problem, Scope, Sizes, field
+from moedsl.ops.base import Cache, Carry, Cost, Init, Op, Param, Problem, Scope, Sizes, field
 from moedsl.ops.init._shared import Initialiser, weight_start
 from moedsl.ops.registry import register
 
@@ -60,6 +60,12 @@ class Window(Op):
     def problems(self, sizes: Sizes) -> Iterable[Problem]:
         yield from even_heads(self.num_heads, sizes, help="choose a `num_heads` that divides `d_model`")
 
+    def writes(self) -> dict[str, Carry]:
+        """The values of cached rows and of this call's, `span` more than its positions."""
+        return {
+            "values": Carry(shape=("B", "num_heads", "L", "head_dim"), description="Values of the attention before.")
+        }
+
     def caches(self, sizes: Sizes) -> tuple[Cache, ...]:
         return (Cache(shape=("B", "span", "d_model")),)
 
@@ -73,30 +79,32 @@ class Window(Op):
     def reach(self) -> Scope:
         return "prefix"
 
-    def forward(self, p: Any, x_BSD: Any, *, cache: tuple[Any] | None = None) -> tuple[Any, tuple[Any] | None]:
+    def forward(self, p: Any, x_BSD: Any, *, cache: tuple[Any] | None = None) -> Any:
         k, v, cache = self._keys_and_values(p, x_BSD, cache)
         q = split_heads(F.linear(x_BSD, p.w_q), self.num_heads)
+        return self._attend(p, q, k, v), {"values": v}, cache
+
+    def _attend(self, p: Any, q: Any, k: Any, v: Any) -> Any:
         scores_BHSW = band(q @ k.transpose(-1, -2), self.span) + q @ p.relative_key.to(q.dtype)
         weights_BHSW = (scores_BHSW / sqrt(q.shape[-1])).softmax(-1)
         weights_BHSW = F.dropout(weights_BHSW, self.dropout, training=p.training)
-        y_BHSN = rectangle(weights_BHSW).to(v.dtype) @ v
-        return F.linear(join_heads(y_BHSN), p.w_o), cache
+        y_BHSN = rectangle(weights_BHSW).to(v.dtype) @ v[:, :, :-1]
+        return F.linear(join_heads(y_BHSN), p.w_o)
 
     def _keys_and_values(self, p: Any, x_BSD: Any, cache: tuple[Any] | None) -> tuple[Any, Any, Any]:
-        """Of all rows but the last, which no query sees. Zero rows have zero keys, so they need no product."""
+        """Keys of all rows but the last, which no query sees. Zero rows have zero keys, so they need no product."""
         if cache is None:
-            before = (0, 0, self.span, -1)
-            k, v = (F.pad(F.linear(x_BSD, w), before) for w in (p.w_k, p.w_v))
+            k, v = (F.pad(F.linear(x_BSD, w), (0, 0, self.span, end)) for w, end in ((p.w_k, -1), (p.w_v, 0)))
             return split_heads(k, self.num_heads), split_heads(v, self.num_heads), None
         rows = torch.cat((cache[0], x_BSD), dim=1)
-        k, v = (split_heads(F.linear(rows[:, :-1], w), self.num_heads) for w in (p.w_k, p.w_v))
-        return k, v, (rows[:, -self.span :].detach(),)
+        k, v = F.linear(rows[:, :-1], p.w_k), F.linear(rows, p.w_v)
+        return split_heads(k, self.num_heads), split_heads(v, self.num_heads), (rows[:, -self.span :].detach(),)
 
     def reference(self, p: dict[str, Any], x_BSD: list[Any]) -> list[Any]:
         """One sequence, one query, one head at a time."""
         return [self._sequence(p, x_SD) for x_SD in x_BSD]
 
-    def _sequence(self, p: dict[str, Any], x_SD: list[list[float]]) -> list[list[float]]:
+    def _sequence(self, p: dict[str, Any], x_SD: list[Any], metric: Any = None) -> list[list[float]]:
         rows = [[0.0] * len(x_SD[0])] * self.span + x_SD
         size = len(x_SD[0]) // self.num_heads
         relative = list(zip(*p["relative_key"], strict=True))
@@ -107,6 +115,8 @@ class Window(Op):
                 [plain.slices(plain.matvec(p[name], row), size) for row in part]
                 for name, part in (("w_q", [x_D]), ("w_k", seen), ("w_v", seen))
             )
+            if metric is not None:
+                q = [[plain.times(*pair) for pair in zip(q[0], metric[i], strict=True)]]
             heads = []
             for h in range(self.num_heads):
                 scores = [plain.dot(q[0][h], plain.add(key[h], relative[j])) / sqrt(size) for j, key in enumerate(k)]

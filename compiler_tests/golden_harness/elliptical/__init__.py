@@ -1,0 +1,1 @@
+"""Elliptical Attention: queries stretched along channels that change between layers."""
