@@ -53,6 +53,13 @@ def test_the_seed_decides(trained):
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_a_model_that_sees_the_whole_call_is_not_fed_piece_by_piece(trained):
+    job = replace(trained.job, graph=replace(trained.job.graph, leaks=("decoder.layers.0.attention",)))
+    with pytest.raises(RunFailure, match="takes statistics over all tokens of a call"):
+        continue_text(replace(trained, job=job), "7 bottles", max_tokens=3)
+    assert continue_text(replace(trained, job=job), "7 bottles", max_tokens=3, use_cache=False)
+
+
 def test_evaluating_a_run_reads_all_of_its_held_out_text(trained):
     result, losses = evaluate_run(trained, data=None, limit=None, device=CPU)
     assert result.tokens % 16 == 0

@@ -64,8 +64,9 @@ def continue_text(trained: Trained, prompt: str, *, max_tokens: int, **drawing: 
     """What the model of a run adds to a prompt; `drawing` is what `generate` takes.
 
     Raises:
-        RunFailure: the model has fewer positions than that (E1017).
+        RunFailure: the model has fewer positions than that (E1017), or cannot be fed piece by piece (E1019).
     """
+    _refuse_pieces(trained, use_cache=drawing.get("use_cache", True))
     ids = [int(i) for i in trained.codec.encode(prompt)]
     longest = trained.job.graph.sizes.get("max_positions")
     if longest is not None and len(ids) + max_tokens > longest:
@@ -73,6 +74,14 @@ def continue_text(trained: Trained, prompt: str, *, max_tokens: int, **drawing: 
         raise failure("E1017", message, help="shorten the prompt, or ask for fewer tokens")
     new = generate(trained.model, ids, max_tokens=max_tokens, vocab_size=trained.codec.vocab_size, **drawing)
     return trained.codec.decode(new)
+
+
+def _refuse_pieces(trained: Trained, *, use_cache: bool) -> None:
+    """A statistic over all tokens of a call is another one when a call has only the newest."""
+    leaks = trained.job.graph.leaks
+    if use_cache and leaks:
+        message = f"`{leaks[0]}` takes statistics over all tokens of a call, and a cache feeds it one at a time"
+        raise failure("E1019", message, help="read the whole text for each token with `--no-cache`")
 
 
 def printable(text: str) -> str:
