@@ -49,6 +49,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     best = closest(name, candidates)
     if best is not None:
         return f"did you mean `{best}`?"
+    if len(candidates) == 1:
+        return f"use `{candidates[0]}`"
     if 0 < len(candidates) <= 8:
         return "use one of " + ", ".join(f"`{c}`" for c in candidates)
     return None

@@ -5,6 +5,9 @@ The language's reference in `compiler_tests/lang` tests what users see; here sta
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from compiler_tests.checker.resolving import SMALL, at, resolve, value
@@ -201,9 +204,13 @@ def test_numbers_from_outside_are_exact():
     assert value(resolve(text, params={"mu": 0.1}).model, "decoder.1.moe.loss.weight") == 0.3
 
 
-def test_a_value_that_is_no_value_is_an_error_of_the_caller():
-    with pytest.raises(TypeError, match="a parameter takes numbers"):
-        resolve(SMALL, params={"width": object()})
+@pytest.mark.parametrize("other", [object(), b"16", {16}, math.nan, -math.inf])
+def test_a_value_from_outside_that_is_none_of_the_language_is_an_error(other: object):
+    assert resolve(SMALL, params={"width": other}).codes == ["E0301"]
+
+
+def test_numbers_of_other_libraries_are_numbers():
+    assert value(resolve(SMALL, params={"width": np.int64(8)}).model, "d_model") == 8
 
 
 # ---- which models

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from moedsl.checker.run import check
+from moedsl.checker.run import Source, check
 from moedsl.ir import counts
 from moedsl.ir.graph import Graph
 
@@ -15,11 +14,11 @@ SCHEMA = "moedsl.cost/1"
 
 
 def cost(
-    source: str | Path,
+    source: Source,
     *,
     model: str | None = None,
     params: Mapping[str, object] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] | None = None,
     batch: int = 1,
     seq: int = 2048,
     dtype: str = "bfloat16",
@@ -37,6 +36,7 @@ def cost(
 
     Raises:
         SpecError: the spec has errors, which `moedsl.check` returns and this does not.
+        ValueError: a length or a number of sequences is no count, or there is no such number format.
     """
     result = check(source, model=model, params=params, overrides=overrides)
     result.require()
@@ -44,7 +44,14 @@ def cost(
 
 
 def cost_of(graphs: Iterable[Graph], *, batch: int = 1, seq: int = 2048, dtype: str = "bfloat16") -> dict[str, Any]:
-    """The same for models that are already checked."""
+    """The same for models that are already checked.
+
+    Raises:
+        ValueError: a length or a number of sequences is no count, or there is no such number format.
+    """
+    for name, value in (("batch", batch), ("seq", seq)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"`{name}` is a whole number from 1 on, not {value!r}")
     return {"schema": SCHEMA, "models": [_model(graph, batch=batch, seq=seq, dtype=dtype) for graph in graphs]}
 
 

@@ -81,7 +81,7 @@ class _File:
                 self.ev.variables.compute(named)
         chosen = self._definitions("model", only=model)
         recipes = self._definitions("recipe")
-        given = given_params(params, self.scope)
+        given = given_params(params, self.scope, self.ev.report)
         self._check_params(given, chosen)
         names = {r.name for r in recipes}
         models = {d.name: self._model(d, given, model, [o for o in overrides if not _is_for(o, names)]) for d in chosen}

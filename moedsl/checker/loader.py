@@ -53,9 +53,22 @@ class Loader:
     """By identity of the source."""
 
     @classmethod
+    def of(cls, source: object, shown: str, report: Report) -> Loader | None:
+        """A loader for a path or a text, or none for what is neither or no text; reported."""
+        if isinstance(source, os.PathLike):
+            return cls.for_path(Path(os.fsdecode(source)), report)
+        if isinstance(source, str | bytes | bytearray):
+            data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
+            decoded = decode(data, shown, report)
+            return None if decoded is None else cls.for_text(decoded.text, shown, report)
+        help = "give the path of a `.moe` file, or the text of a spec"
+        report.add("E0709", "what was given is neither a path nor a text", _start_of(shown), help=help)
+        return None
+
+    @classmethod
     def for_text(cls, text: str, path: str, report: Report) -> Loader:
         """A loader for a text that is no file; its imports start in the current folder."""
-        here = Path.cwd()
+        here = _resolved(Path())
         home = Home(folder=here, root=here, shown="")
         text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         return cls(report=report, home=home, main_source=SourceFile(path=path, text=text))
@@ -63,7 +76,7 @@ class Loader:
     @classmethod
     def for_path(cls, path: Path, report: Report) -> Loader:
         """A loader for a file; its imports may reach as far as the project's root."""
-        folder = path.resolve().parent
+        folder = _resolved(path).parent
         shown = str(path.parent) if path.parent != Path() else ""
         home = Home(folder=folder, root=_root(folder), shown=shown)
         return cls(report=report, home=home, main_path=path)
@@ -79,7 +92,7 @@ class Loader:
         file = parse(source, self.report)
         self._homes[id(source)] = self.home
         if self.main_path is not None:
-            self._files[self.main_path.resolve()] = file
+            self._files[_resolved(self.main_path)] = file
         return file
 
     @property
@@ -111,10 +124,7 @@ class Loader:
             words = f'"{text}" is no `{SUFFIX}` file'
             self.report.add("E0703", words, span, help=f"import a file whose name ends in `{SUFFIX}`")
             return None
-        try:
-            path = (home.folder / text).resolve()
-        except (OSError, RuntimeError):
-            path = Path("/")
+        path = _resolved(home.folder / text)
         if Path(text).is_absolute() or text.startswith("~") or not path.is_relative_to(home.root):
             self.report.add(
                 "E0703",
@@ -141,17 +151,17 @@ class Loader:
 
     def _read(self, path: Path, shown: str, span: Span | None) -> SourceFile | None:
         """The text of a file, or none; reported at the import that names it, or at the file's own start."""
-        span = span or SourceFile(path=shown, text="").span(0, 0)
+        span = span or _start_of(shown)
         try:
             is_file, size = path.is_file(), path.stat().st_size if path.is_file() else 0
             data = path.read_bytes() if is_file and size <= MAX_BYTES else b""
         except OSError as problem:
-            words = f"`{shown}` cannot be read: {problem.strerror or 'it is no file'}"
+            words = f"`{shown}` cannot be read: {(problem.strerror or 'it is no file').lower()}"
             self.report.add("E0702", words, span, help="check its name and its permissions")
             return None
         if not is_file:
-            words = f"there is no file `{shown}`"
-            self.report.add("E0702", words, span, help=_neighbour(path) or "check the name and the folder")
+            words, help = _no_file(path, shown)
+            self.report.add("E0702", words, span, help=help)
             return None
         if size > MAX_BYTES:
             words = f"`{shown}` has {size / 2**20:,.1f} MiB; at most {MAX_BYTES // 2**20} MiB are read"
@@ -208,9 +218,31 @@ def _root(folder: Path) -> Path:
     return marked[0] if marked else folder
 
 
+def _start_of(shown: str) -> Span:
+    """A place in what has no text."""
+    return SourceFile(path=shown, text="").span(0, 0)
+
+
+def _resolved(path: Path) -> Path:
+    """The path with links followed; where that cannot be done, one that is below no project."""
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # the folder is gone, a name no system can have, links in a circle
+        return Path("/") / path.name
+
+
+def _no_file(path: Path, shown: str) -> tuple[str, str]:
+    """Message and help where a path is not that of a file."""
+    if path.is_dir():
+        return f"`{shown}` is a folder, not a file", "name a `.moe` file in it"
+    if path.exists():
+        return f"`{shown}` is a device or a pipe, not a file", "name a `.moe` file, or `-` for standard input"
+    return f"there is no file `{shown}`", _neighbour(path) or "check the name and the folder"
+
+
 def _neighbour(path: Path) -> str | None:
     """An offer of the closest file beside a missing one."""
     try:
         return did_you_mean(path.name, [p.name for p in path.parent.iterdir() if p.suffix == SUFFIX])
-    except OSError:
+    except (OSError, ValueError):
         return None

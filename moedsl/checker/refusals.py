@@ -66,7 +66,12 @@ def explain(cls: type[Op], name: str, value: object, error: ErrorDetails) -> tup
             f"{what} takes {_wanted(cls, name, error)}, not a number of bytes",
             "write the number without a byte unit",
         )
-    return "E0325", f"{what} takes {_wanted(cls, name, error)}, not {shown}", description(cls, name).capitalize() + "."
+    return "E0325", f"{what} takes {_wanted(cls, name, error)}, not {shown}", _instruction(cls, name, error)
+
+
+def _instruction(cls: type[Op], name: str, error: ErrorDetails) -> str:
+    about = description(cls, name)
+    return f"write {_wanted(cls, name, error)}" + (f": {about}" if about else "")
 
 
 def _wanted(cls: type[Op], name: str, error: ErrorDetails) -> str:

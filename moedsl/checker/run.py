@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from moedsl.ir.graph import Graph
 from moedsl.ir.verify import assert_valid
 from moedsl.ops.blocks._slots import Slot
 
+Source = str | bytes | os.PathLike[str]
 MAX_SOURCE_NAME = 4096
 MESSAGE_WIDTH = 100
 
@@ -77,17 +79,18 @@ def _collector_paused() -> Iterator[None]:
 
 @_collector_paused()
 def check(
-    source: str | Path,
+    source: Source,
     *,
     model: str | None = None,
     params: Mapping[str, object] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] | None = None,
     path: str | None = None,
 ) -> CheckResult:
     """Check a spec.
 
     Args:
-        source: The path of a `.moe` file, perhaps `FILE::MODEL`, or a text (anything with a line break or brace).
+        source: The path of a `.moe` file, perhaps `FILE::MODEL`, or a text: bytes, or anything with a line break or a
+            brace.
         model: Check only this model; all of them when left out.
         params: Values for the model's parameters; they go to `model`, or to every model that has them.
         overrides: Settings such as `decoder.layers.3.moe.router.top_k=1`, applied last.
@@ -97,16 +100,13 @@ def check(
     if isinstance(source, str) and not _is_text(source):
         name, _, wanted = source.partition("::")
         source, model = Path(name), model or wanted or None
-    loader = (
-        Loader.for_text(source, path or "<text>", report)
-        if isinstance(source, str)
-        else Loader.for_path(source, report)
-    )
-    file = loader.main()
-    if file is None:
+    loader = Loader.of(source, str(path or "<text>"), report)
+    file = loader.main() if loader else None
+    if loader is None or file is None:
         return CheckResult(diagnostics=tuple(report))
-    assigns = [a for text in overrides if (a := parse_override(text, report)) is not None]
-    evaluated = evaluate(file, loader, report, model=model, params=params or {}, overrides=assigns)
+    texts = (overrides,) if isinstance(overrides, str) else overrides or ()
+    assigns = [a for text in texts if (a := parse_override(str(text), report)) is not None]
+    evaluated = evaluate(file, loader, report, model=_name(model), params=dict(params or {}), overrides=assigns)
     is_sound = not report.has_errors
     built = {m.name: b for m in evaluated.models if (b := _graph(m, report)) is not None and is_sound}
     _search(evaluated.spare, report)
@@ -134,8 +134,13 @@ def _search(spare: Sequence[hir.Spare], report: Report) -> None:
             survey(bound, report)
 
 
+def _name(model: object) -> str | None:
+    return None if model is None else str(model)
+
+
 def _is_text(source: str) -> bool:
-    return "\n" in source or "{" in source or len(source) > MAX_SOURCE_NAME
+    is_name = bool(source.strip()) and not source.startswith("::")
+    return not is_name or any(mark in source for mark in "\n\r{}") or len(source) > MAX_SOURCE_NAME
 
 
 def _graph(model: hir.Model, report: Report) -> tuple[Bound, Graph] | None:

@@ -158,8 +158,14 @@ class Selectors:
     def _total(self, among: Sequence[int] | None = None) -> str:
         """How many layers there are."""
         if among is None or len(among) == len(self.names):
-            return f"the {len(self.names)} layers of {self.stack.title}"
-        return f"the {len(among)} `{self.names[among[0]]}` layers of {self.stack.title}"
+            return f"{_layers(len(self.names))} of {self.stack.title}"
+        return f"{_layers(len(among), f'`{self.names[among[0]]}` ')} of {self.stack.title}"
 
     def _numbering(self, among: Sequence[int]) -> str:
+        if len(among) == 1:
+            return "its number is 0"
         return f"layers are numbered 0 to {len(among) - 1}, or -1 to -{len(among)} from the end"
+
+
+def _layers(count: int, which: str = "") -> str:
+    return f"the {count} {which}layers" if count > 1 else f"the one {which}layer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from moedsl.checker.arithmetic import Refused, literal
@@ -12,19 +13,22 @@ from moedsl.source import SourceFile
 from moedsl.syntax import ast
 from moedsl.syntax.parser import parse
 
-_PATH = re.compile(r"\s*(?:[A-Za-z_]\w*|\d+)(?:\.(?:[A-Za-z_]\w*|\d+))*\s*", re.ASCII)
+_NUMBER = r"-?\d+|\*"
+"""A layer, counted from the last one with a sign, or all of them."""
+_PART = rf"[A-Za-z_]\w*|{_NUMBER}"
+_PATH = re.compile(rf"\s*(?:{_PART})(?:\.(?:{_PART}))*\s*", re.ASCII)
 
 
 def parse_override(text: str, report: Report, *, origin: str = "--set") -> ast.Assign | None:
     """The assignment that a text means, or none; reported. Numbers may stand in its path, for layers."""
     path, _, _ = text.partition("=")
-    is_path = _PATH.fullmatch(path) is not None
-    source = SourceFile(path=origin, text=_masked(path) + text[len(path) :] if is_path else text)
+    masked = _masked(path) if _PATH.fullmatch(path) else path
+    source = SourceFile(path=origin, text=masked + text[len(path) :])
     mine = Report()
     items = parse(source, mine).items
     source.text = text
     for diagnostic in mine:
-        report.keep(diagnostic)
+        report.keep(replace(diagnostic, message=diagnostic.message.replace(masked.strip() or path, path.strip())))
     assign = items[0] if items and isinstance(items[0], ast.Assign) else None
     if mine.has_errors:
         return None
@@ -41,13 +45,14 @@ def parse_param(name: str, text: str, report: Report) -> object:
 
 
 def _masked(path: str) -> str:
-    """A name as long as the path, so that what is parsed has the places of what was written."""
-    return re.sub(r"[^\s]", "p", path)
+    """The path with names for its numbers and as long, so that what is parsed has the places of what was written."""
+    return re.sub(rf"(?<![A-Za-z0-9_])(?:{_NUMBER})", lambda number: "_" * len(number[0]), path)
 
 
 def _names(source: SourceFile, path: str) -> tuple[ast.Name, ...]:
     return tuple(
-        ast.Name(text=part[0], span=source.span(part.start(), part.end())) for part in re.finditer(r"\w+", path)
+        ast.Name(text=part[0], span=source.span(part.start(), part.end()))
+        for part in re.finditer(_PART, path, re.ASCII)
     )
 
 

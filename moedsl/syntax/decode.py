@@ -66,5 +66,7 @@ def _refuse_byte(data: bytes, start: int, path: str, report: Report) -> None:
     source = SourceFile(path=path, text=before + line.decode("cp1252", errors="replace"))
     letter = data[start : start + 1].decode("cp1252", errors="replace")
     meant = f"; in Windows-1252 it is `{letter}`" if letter.isalpha() else ""
+    if data[start] == 0xED and data[start + 1 : start + 2] >= b"\xa0":
+        meant = "; it begins half of a character that UTF-16 writes in two"
     message = f"the byte 0x{data[start]:02X} is not UTF-8{meant}"
     _refuse_encoding(message, source.span(len(before), len(before) + 1), report)
